@@ -1,0 +1,2 @@
+//! The `hybrid` binary.
+fn main() {}
