@@ -1,1 +1,36 @@
-//! (being written)
+//! Causal language models on burn: one configured decoder for every supported family.
+//!
+//! The crate knows token ids, not tokenizers, and tensors, not devices: the device comes from the
+//! tensors or as an argument. It reads no file except weights, owns no random state and reads no
+//! clock. Read it in this order:
+//!
+//! 1. [`config`]: what a decoder is made of, as data.
+//! 2. [`family`]: from a Hugging Face `config.json` to that data, and which tensor goes where.
+//! 3. [`input`]: token ids with their positions and their attention pattern.
+//! 4. [`ops`]: the few operations everything is made of, each behind one function.
+//! 5. [`decoder`]: the network, [`cache`]: its memory while generating.
+//! 6. [`weights`]: weights in and out: safetensors, GGUF, Hugging Face directories.
+//! 7. [`sampling`] and [`generate`]: from logits to tokens, on the host, by seed.
+//!
+//! # Shapes
+//!
+//! `b` is the batch, `t` the tokens of this call, `s` the tokens attended to (cached ones
+//! included), `d` the hidden size, `h` query heads, `kv` key-value heads, `hd` the size of a head,
+//! `v` the vocabulary. A mask is boolean; *true means: counts*.
+
+pub mod cache;
+pub mod config;
+pub mod decoder;
+pub mod family;
+pub mod generate;
+pub mod init;
+pub mod input;
+pub mod ops;
+pub mod rope;
+pub mod sampling;
+pub mod weights;
+
+pub use cache::KvCache;
+pub use config::{ConfigError, DecoderConfig};
+pub use decoder::Decoder;
+pub use input::TokenInput;

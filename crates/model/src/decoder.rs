@@ -1,0 +1,264 @@
+//! The network: one causal decoder for every family.
+
+mod block;
+mod values;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use burn::module::{Initializer, Module, Param};
+use burn::nn::Linear;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::cache::KvCache;
+use crate::config::{Attends, DecoderConfig, Positions};
+use crate::input::TokenInput;
+use crate::ops::{self, Blocked, LogprobOptions};
+use crate::rope::{self, RopeConfig};
+use block::{Block, Norm, Rotation, bare_linear};
+
+/// A causal decoder with its head.
+#[derive(Module, Debug)]
+pub struct Decoder {
+    /// `[v, e]`.
+    token_embedding: Param<Tensor<2>>,
+    /// `[positions, d]`, for learned positions.
+    position_embedding: Option<Param<Tensor<2>>>,
+    /// `e → d`, where the embedding is narrower than the stream.
+    input_projection: Option<Linear>,
+    blocks: Vec<Block>,
+    final_norm: Option<Norm>,
+    /// `d → e`, the counterpart of `input_projection`.
+    output_projection: Option<Linear>,
+    /// `[v, e]`; absent when tied to the token embedding.
+    head: Option<Param<Tensor<2>>>,
+    #[module(skip)]
+    config: Arc<DecoderConfig>,
+}
+
+impl Decoder {
+    /// A decoder whose parameters are not yet allocated.
+    fn blank(config: &DecoderConfig, device: &Device) -> Self {
+        let table = |shape: [usize; 2]| Initializer::Zeros.init::<2, _>(shape, device);
+        let (v, d, e) = (config.vocab_size, config.hidden_size, config.embedding_size);
+        let position_embedding = match &config.positions {
+            Positions::Learned { offset } => Some(table([config.max_positions + offset, d])),
+            Positions::Rotary { .. } => None,
+        };
+        let projection = |inputs, outputs| {
+            (e != d).then(|| bare_linear(inputs, outputs, false, device))
+        };
+        Self {
+            token_embedding: table([v, e]),
+            position_embedding,
+            input_projection: projection(e, d),
+            blocks: config.layers.iter().map(|_| Block::blank(config, device)).collect(),
+            final_norm: config.final_norm.then(|| Norm::blank(config, d, device)),
+            output_projection: projection(d, e),
+            head: (!config.tie_embeddings).then(|| table([v, e])),
+            config: Arc::new(config.clone()),
+        }
+    }
+
+    /// A decoder from the values of every parameter, by its path in the module tree.
+    ///
+    /// # Panics
+    ///
+    /// When a parameter is missing or has another size: the table of
+    /// [`crate::family::parameter_map`] and this module tree must agree, which a test holds.
+    #[must_use]
+    pub fn from_values(
+        config: &DecoderConfig,
+        values: HashMap<String, Vec<f32>>,
+        device: &Device,
+    ) -> Self {
+        values::fill(Self::blank(config, device), values, device)
+    }
+
+    /// The values of every parameter, by its path in the module tree, row-major.
+    #[must_use]
+    pub fn values(&self) -> BTreeMap<String, Vec<f32>> {
+        values::read(self)
+    }
+
+    /// The gradients of every parameter that has one, by its path in the module tree.
+    #[must_use]
+    pub fn gradients(&self, gradients: &burn::tensor::Gradients) -> BTreeMap<String, Vec<f32>> {
+        values::read_gradients(self, gradients)
+    }
+
+    /// What the network is made of.
+    #[must_use]
+    pub fn config(&self) -> &DecoderConfig {
+        &self.config
+    }
+
+    /// The device that holds the weights.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        self.token_embedding.val().device()
+    }
+
+    /// The matrix from hidden state to logits, `[v, e]`.
+    #[must_use]
+    pub fn head(&self) -> Tensor<2> {
+        self.head.as_ref().unwrap_or(&self.token_embedding).val()
+    }
+
+    /// Hidden states after the last norm, ready for the head.
+    ///
+    /// With a cache, the tokens follow the cached ones and are added to it.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[b, t, e]`
+    ///
+    /// # Panics
+    ///
+    /// When the cache has no room for the tokens, or a learned position lies beyond the table.
+    #[must_use]
+    pub fn hidden(&self, input: &TokenInput, mut cache: Option<&mut KvCache>) -> Tensor<3> {
+        let past = cache.as_deref().map_or(0, KvCache::len);
+        let [_, t] = input.dims();
+        let mut hidden = self.embed(input, past);
+        let patterns = Patterns::new(&self.config, input, past);
+        for (index, block) in self.blocks.iter().enumerate() {
+            let layer = patterns.layer(&self.config, index);
+            hidden = block.forward(hidden, &self.config, layer, cache.as_deref_mut());
+        }
+        if let Some(cache) = cache {
+            cache.advance(t);
+        }
+        if let Some(norm) = &self.final_norm {
+            hidden = norm.forward(hidden, &self.config);
+        }
+        match &self.output_projection {
+            Some(projection) => block::project(projection, hidden),
+            None => hidden,
+        }
+    }
+
+    /// Logits of the given hidden states.
+    ///
+    /// # Shapes
+    ///
+    /// - `hidden`: `[b, t, e]`
+    /// - output: `[b, t, v]`
+    #[must_use]
+    pub fn logits(&self, hidden: Tensor<3>) -> Tensor<3> {
+        let logits = ops::linear(hidden, self.head().transpose(), None);
+        match self.config.logit_softcap {
+            Some(cap) => ops::softcap(logits, cap),
+            None => logits,
+        }
+    }
+
+    /// Log-probability of `targets[i]` given hidden state `i`, in nats, at `temperature`.
+    ///
+    /// # Shapes
+    ///
+    /// - `hidden`: `[n, e]`, `targets`: `[n]`
+    /// - output: `[n]`
+    #[must_use]
+    pub fn token_logprobs(
+        &self,
+        hidden: Tensor<2>,
+        targets: Tensor<1, Int>,
+        temperature: f64,
+    ) -> Tensor<1> {
+        let options = LogprobOptions {
+            temperature,
+            softcap: self.config.logit_softcap,
+            ..LogprobOptions::default()
+        };
+        ops::token_logprobs(hidden, self.head(), targets, options)
+    }
+
+    fn embed(&self, input: &TokenInput, past: usize) -> Tensor<3> {
+        let [b, t] = input.dims();
+        let rows = |table: Tensor<2>, ids: Tensor<1, Int>, shape: [usize; 2]| {
+            let [_, width] = table.dims();
+            table.select(0, ids).reshape([shape[0], shape[1], width])
+        };
+        let ids = input.ids.clone().reshape([b * t]);
+        let mut hidden = rows(self.token_embedding.val(), ids, [b, t]);
+        if let Some(scale) = self.config.embedding_scale {
+            hidden = hidden * scale;
+        }
+        if let Some(projection) = &self.input_projection {
+            hidden = block::project(projection, hidden);
+        }
+        let (Some(table), Positions::Learned { offset }) =
+            (&self.position_embedding, &self.config.positions)
+        else {
+            return hidden;
+        };
+        let (n, positions) = input.positions(past);
+        let last = positions.iter().max().copied().unwrap_or(0);
+        assert!(
+            last < self.config.max_positions,
+            "position {last} is beyond the context of {}",
+            self.config.max_positions
+        );
+        let positions: Vec<u32> = positions.iter().map(|p| (p + offset) as u32).collect();
+        let ids = crate::input::int_tensor(&positions, [n * t], &self.device());
+        hidden + rows(table.val(), ids, [n, t])
+    }
+}
+
+/// Rotations and blocked keys of one forward pass, made once and shared by the layers.
+struct Patterns {
+    global: Option<Rotation>,
+    local: Option<Rotation>,
+    blocked: Vec<(Attends, Option<Blocked>)>,
+}
+
+/// What one layer needs of [`Patterns`].
+#[derive(Debug, Clone)]
+pub(crate) struct LayerPattern {
+    pub(crate) index: usize,
+    pub(crate) rotation: Option<Rotation>,
+    pub(crate) blocked: Option<Blocked>,
+}
+
+impl Patterns {
+    fn new(config: &DecoderConfig, input: &TokenInput, past: usize) -> Self {
+        let (global, local) = match &config.positions {
+            Positions::Learned { .. } => (None, None),
+            Positions::Rotary { global, local } => (
+                Some(rotation(global, input, past)),
+                local.as_ref().map(|local| rotation(local, input, past)),
+            ),
+        };
+        let mut blocked: Vec<(Attends, Option<Blocked>)> = Vec::new();
+        for layer in &config.layers {
+            if !blocked.iter().any(|(attends, _)| *attends == layer.attends) {
+                blocked.push((layer.attends, input.blocked(past, layer.attends)));
+            }
+        }
+        Self { global, local, blocked }
+    }
+
+    fn layer(&self, config: &DecoderConfig, index: usize) -> LayerPattern {
+        let attends = config.layers[index].attends;
+        let is_local = matches!(attends, Attends::Nearby { .. }) && self.local.is_some();
+        let rotation = if is_local { self.local.clone() } else { self.global.clone() };
+        let blocked = self.blocked.iter().find(|(kind, _)| *kind == attends);
+        LayerPattern { index, rotation, blocked: blocked.and_then(|(_, mask)| mask.clone()) }
+    }
+}
+
+fn rotation(config: &RopeConfig, input: &TokenInput, past: usize) -> Rotation {
+    let [_, t] = input.dims();
+    let (n, positions) = input.positions(past);
+    let total = positions.iter().max().map_or(0, |last| last + 1);
+    let (cosine, sine) = rope::tables(config, &positions, total);
+    let device = input.ids.device();
+    let tensor = |values: Vec<f32>| {
+        Tensor::from_data(TensorData::new(values, [n, 1, t, config.rotary_dim]), &device)
+    };
+    Rotation { cosine: tensor(cosine), sine: tensor(sine) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! One layer of the decoder: attention and MLP with their norms and residual sums.
+
+use burn::module::{Initializer, Module, Param};
+use burn::nn::{Linear, LinearConfig};
+use burn::tensor::{Device, Tensor};
+
+use super::LayerPattern;
+use crate::cache::KvCache;
+use crate::config::{DecoderConfig, NormKind, NormPlacement};
+use crate::ops::{self, AttentionInputs};
+
+/// Cosine and sine of the rotary angles, `[b or 1, 1, t, rotary_dim]` each.
+#[derive(Debug, Clone)]
+pub(crate) struct Rotation {
+    pub(crate) cosine: Tensor<4>,
+    pub(crate) sine: Tensor<4>,
+}
+
+impl Rotation {
+    fn apply(&self, heads: Tensor<4>) -> Tensor<4> {
+        ops::rotary(heads, self.cosine.clone(), self.sine.clone())
+    }
+}
+
+/// Weight and bias of a norm; the kind and epsilon are the decoder's.
+#[derive(Module, Debug)]
+pub(crate) struct Norm {
+    weight: Param<Tensor<1>>,
+    bias: Option<Param<Tensor<1>>>,
+}
+
+impl Norm {
+    pub(crate) fn blank(config: &DecoderConfig, size: usize, device: &Device) -> Self {
+        let vector = || Initializer::Ones.init::<1, _>([size], device);
+        Self { weight: vector(), bias: (config.norm == NormKind::Layer).then(vector) }
+    }
+
+    pub(crate) fn forward<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        config: &DecoderConfig,
+    ) -> Tensor<D> {
+        let bias = self.bias.as_ref().map(Param::val);
+        ops::norm(input, self.weight.val(), bias, config.norm, config.norm_eps)
+    }
+}
+
+pub(crate) fn bare_linear(inputs: usize, outputs: usize, bias: bool, device: &Device) -> Linear {
+    LinearConfig::new(inputs, outputs)
+        .with_bias(bias)
+        .with_initializer(Initializer::Zeros)
+        .init(device)
+}
+
+pub(crate) fn project(linear: &Linear, input: Tensor<3>) -> Tensor<3> {
+    ops::linear(input, linear.weight.val(), linear.bias.as_ref().map(Param::val))
+}
+
+/// Attention and MLP. Which of the outer norms exist follows [`NormPlacement`].
+#[derive(Module, Debug)]
+pub(crate) struct Block {
+    attention_norm: Norm,
+    attention: Attention,
+    post_attention_norm: Option<Norm>,
+    mlp_norm: Norm,
+    mlp: Mlp,
+    post_mlp_norm: Option<Norm>,
+}
+
+impl Block {
+    pub(crate) fn blank(config: &DecoderConfig, device: &Device) -> Self {
+        let norm = || Norm::blank(config, config.hidden_size, device);
+        let around = config.norm_placement == NormPlacement::Around;
+        Self {
+            attention_norm: norm(),
+            attention: Attention::blank(config, device),
+            post_attention_norm: around.then(norm),
+            mlp_norm: norm(),
+            mlp: Mlp::blank(config, device),
+            post_mlp_norm: around.then(norm),
+        }
+    }
+
+    /// `[b, t, d]` to `[b, t, d]`.
+    pub(crate) fn forward(
+        &self,
+        input: Tensor<3>,
+        config: &DecoderConfig,
+        pattern: LayerPattern,
+        cache: Option<&mut KvCache>,
+    ) -> Tensor<3> {
+        let attend = |x: Tensor<3>| self.attention.forward(x, config, pattern, cache);
+        match config.norm_placement {
+            NormPlacement::Before if config.parallel_residual => {
+                let attended = attend(self.attention_norm.forward(input.clone(), config));
+                let mapped =
+                    self.mlp.forward(self.mlp_norm.forward(input.clone(), config), config);
+                input + attended + mapped
+            }
+            NormPlacement::Before => {
+                let attended = attend(self.attention_norm.forward(input.clone(), config));
+                let middle = input + attended;
+                let normed = self.mlp_norm.forward(middle.clone(), config);
+                middle + self.mlp.forward(normed, config)
+            }
+            NormPlacement::After => {
+                let attended = attend(input.clone());
+                let middle = self.attention_norm.forward(input + attended, config);
+                let mapped = self.mlp.forward(middle.clone(), config);
+                self.mlp_norm.forward(middle + mapped, config)
+            }
+            NormPlacement::Around => {
+                let after = |norm: &Option<Norm>, x: Tensor<3>| match norm {
+                    Some(norm) => norm.forward(x, config),
+                    None => x,
+                };
+                let attended = attend(self.attention_norm.forward(input.clone(), config));
+                let middle = input + after(&self.post_attention_norm, attended);
+                let normed = self.mlp_norm.forward(middle.clone(), config);
+                let mapped = self.mlp.forward(normed, config);
+                middle + after(&self.post_mlp_norm, mapped)
+            }
+        }
+    }
+}
+
+/// Query, key and value in one projection `[d, (h + 2·kv) · hd]`, then the output projection.
+#[derive(Module, Debug)]
+struct Attention {
+    qkv: Linear,
+    out: Linear,
+    query_norm: Option<Norm>,
+    key_norm: Option<Norm>,
+}
+
+impl Attention {
+    fn blank(config: &DecoderConfig, device: &Device) -> Self {
+        let a = &config.attention;
+        let (d, q, kv) = (config.hidden_size, a.heads * a.head_dim, a.kv_heads * a.head_dim);
+        let norm = || a.qk_norm.then(|| Norm::blank(config, a.head_dim, device));
+        Self {
+            qkv: bare_linear(d, q + 2 * kv, a.qkv_bias, device),
+            out: bare_linear(q, d, a.out_bias, device),
+            query_norm: norm(),
+            key_norm: norm(),
+        }
+    }
+
+    fn forward(
+        &self,
+        input: Tensor<3>,
+        config: &DecoderConfig,
+        pattern: LayerPattern,
+        cache: Option<&mut KvCache>,
+    ) -> Tensor<3> {
+        let a = &config.attention;
+        let [b, t, _] = input.dims();
+        let (q, kv) = (a.heads * a.head_dim, a.kv_heads * a.head_dim);
+        let qkv = project(&self.qkv, input);
+        let heads = |range: std::ops::Range<usize>, count: usize| {
+            let part = qkv.clone().slice_dim(2, range);
+            part.reshape([b, t, count, a.head_dim]).swap_dims(1, 2)
+        };
+        let placed = |heads: Tensor<4>, norm: &Option<Norm>| {
+            let heads = match norm {
+                Some(norm) => norm.forward(heads, config),
+                None => heads,
+            };
+            match &pattern.rotation {
+                Some(rotation) => rotation.apply(heads),
+                None => heads,
+            }
+        };
+        let query = placed(heads(0..q, a.heads), &self.query_norm);
+        let mut key = placed(heads(q..q + kv, a.kv_heads), &self.key_norm);
+        let mut value = heads(q + kv..q + 2 * kv, a.kv_heads);
+        if let Some(cache) = cache {
+            (key, value) = cache.append(pattern.index, key, value);
+        }
+        let scale = a.scale / config.layers[pattern.index].score_divisor;
+        let inputs = AttentionInputs { query, key, value, scale, softcap: a.softcap };
+        let attended = ops::attention(inputs, pattern.blocked);
+        project(&self.out, attended.swap_dims(1, 2).reshape([b, t, q]))
+    }
+}
+
+/// `down(act(up(x)))`, or `down(act(gate(x)) · up(x))` with gate and up in one projection.
+#[derive(Module, Debug)]
+struct Mlp {
+    up: Linear,
+    down: Linear,
+}
+
+impl Mlp {
+    fn blank(config: &DecoderConfig, device: &Device) -> Self {
+        let (d, mlp) = (config.hidden_size, &config.mlp);
+        let width = if mlp.gated { 2 * mlp.intermediate_size } else { mlp.intermediate_size };
+        Self {
+            up: bare_linear(d, width, mlp.bias, device),
+            down: bare_linear(mlp.intermediate_size, d, mlp.bias, device),
+        }
+    }
+
+    fn forward(&self, input: Tensor<3>, config: &DecoderConfig) -> Tensor<3> {
+        let (activation, inner) = (config.mlp.activation, config.mlp.intermediate_size);
+        let up = project(&self.up, input);
+        let activated = if config.mlp.gated {
+            let gate = ops::activate(up.clone().slice_dim(2, 0..inner), activation);
+            gate * up.slice_dim(2, inner..2 * inner)
+        } else {
+            ops::activate(up, activation)
+        };
+        project(&self.down, activated)
+    }
+}

@@ -1,0 +1,88 @@
+//! Parameter values in and out of the module tree, by path.
+
+use std::collections::{BTreeMap, HashMap};
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+
+use super::Decoder;
+
+/// Sets every parameter from `values`.
+pub(super) fn fill(
+    decoder: Decoder,
+    values: HashMap<String, Vec<f32>>,
+    device: &Device,
+) -> Decoder {
+    decoder.map(&mut Filler { values, path: Vec::new(), device })
+}
+
+struct Filler<'a> {
+    values: HashMap<String, Vec<f32>>,
+    path: Vec<String>,
+    device: &'a Device,
+}
+
+impl ModuleMapper for Filler<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    #[expect(clippy::panic, reason = "the parameter table and the module tree agree, by test")]
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let path = self.path.join(".");
+        let Some(values) = self.values.remove(&path) else {
+            panic!("no values for the parameter `{path}`")
+        };
+        let data = TensorData::new(values, param.lazy_shape());
+        let tensor = Tensor::<D>::from_data(data, self.device);
+        Param::initialized(param.id, tensor.require_grad())
+    }
+}
+
+/// Every parameter's values.
+pub(super) fn read(decoder: &Decoder) -> BTreeMap<String, Vec<f32>> {
+    let mut reader = Reader { gradients: None, path: Vec::new(), values: BTreeMap::new() };
+    decoder.visit(&mut reader);
+    reader.values
+}
+
+/// Every parameter's gradient, where there is one.
+pub(super) fn read_gradients(
+    decoder: &Decoder,
+    gradients: &Gradients,
+) -> BTreeMap<String, Vec<f32>> {
+    let mut reader =
+        Reader { gradients: Some(gradients), path: Vec::new(), values: BTreeMap::new() };
+    decoder.visit(&mut reader);
+    reader.values
+}
+
+struct Reader<'a> {
+    gradients: Option<&'a Gradients>,
+    path: Vec<String>,
+    values: BTreeMap<String, Vec<f32>>,
+}
+
+impl ModuleVisitor for Reader<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = match self.gradients {
+            None => Some(param.val()),
+            Some(gradients) => param.val().grad(gradients),
+        };
+        let Some(tensor) = tensor else { return };
+        let values: Vec<f32> = tensor.into_data().iter::<f32>().collect();
+        self.values.insert(self.path.join("."), values);
+    }
+}

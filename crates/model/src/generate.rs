@@ -1,0 +1,321 @@
+//! From prompts to completions: batched, cached, one host round trip a step.
+
+use burn::tensor::{Device, Tensor};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::cache::KvCache;
+use crate::decoder::Decoder;
+use crate::input::{Rows, TokenInput};
+use crate::sampling::{self, Choice, History, SamplingConfig, SamplingError};
+
+/// How completions are made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerateOptions {
+    /// Most tokens of a completion. A completion also ends where the model's context does.
+    pub max_new_tokens: usize,
+    /// How each token is chosen.
+    pub sampling: SamplingConfig,
+    /// Tokens that end a completion; the produced one is kept in it.
+    pub eos_ids: Vec<u32>,
+    /// Completions of each prompt; the prompt is read once for all of them.
+    pub samples: usize,
+    /// Row `i` draws from stream `i` of this seed, whatever else is in the batch.
+    pub seed: u64,
+}
+
+impl Default for GenerateOptions {
+    fn default() -> Self {
+        Self {
+            max_new_tokens: 64,
+            sampling: SamplingConfig::default(),
+            eos_ids: Vec::new(),
+            samples: 1,
+            seed: 0,
+        }
+    }
+}
+
+/// Why a completion ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The model produced an end token.
+    Eos,
+    /// The observer said so: a stop string, for instance.
+    Stop,
+    /// The token limit or the context was reached, or the generation was cancelled.
+    Length,
+}
+
+/// One completion.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Completion {
+    /// Its tokens, a produced end token included.
+    pub token_ids: Vec<u32>,
+    /// Their log-probabilities, see [`Choice::logprob`].
+    pub logprobs: Vec<f32>,
+    /// Why it ended.
+    pub stop_reason: StopReason,
+}
+
+/// What happens after a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The row goes on.
+    Continue,
+    /// The row ends here, with [`StopReason::Stop`].
+    StopRow,
+    /// Every row ends here, with [`StopReason::Length`].
+    Cancel,
+}
+
+/// A generation that cannot be made.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GenerateError {
+    /// A prompt without tokens.
+    #[error("prompt {row} has no tokens; a model needs at least one to continue from")]
+    EmptyPrompt {
+        /// Its place, from 0.
+        row: usize,
+    },
+    /// A prompt that leaves no room for an answer.
+    #[error(
+        "prompt {row} has {tokens} tokens, but the model's context is {context}: shorten it to at \
+         most {} tokens", context.saturating_sub(1)
+    )]
+    PromptTooLong {
+        /// Its place, from 0.
+        row: usize,
+        /// Its length.
+        tokens: usize,
+        /// The model's context.
+        context: usize,
+    },
+    /// An id outside the embedding.
+    #[error(
+        "prompt {row} holds token {id}, but the model has only {vocab_size}: the tokenizer belongs \
+         to another model"
+    )]
+    UnknownToken {
+        /// Its place, from 0.
+        row: usize,
+        /// The id.
+        id: u32,
+        /// Rows of the embedding.
+        vocab_size: usize,
+    },
+    /// A setting out of range.
+    #[error("the sampling settings are not usable")]
+    Sampling(#[from] SamplingError),
+    /// Logits no token can be drawn from.
+    #[error(
+        "no token can be chosen for prompt {row} at step {step}: the logits hold NaN or infinity, \
+         or every token is forbidden"
+    )]
+    NoToken {
+        /// The prompt's place, from 0.
+        row: usize,
+        /// Tokens made before.
+        step: usize,
+    },
+}
+
+/// Continues every prompt; completions come in the order of prompts, the samples of one together.
+///
+/// `observe(row, choice)` is called for every token as it comes, where `row` counts completions;
+/// its verdict can end the row or everything.
+///
+/// # Errors
+///
+/// [`GenerateError`] before any work for bad prompts and settings, or at the step whose logits
+/// allow no token.
+pub fn generate(
+    decoder: &Decoder,
+    prompts: &[Vec<u32>],
+    options: &GenerateOptions,
+    observe: &mut dyn FnMut(usize, Choice) -> Verdict,
+) -> Result<Vec<Completion>, GenerateError> {
+    options.sampling.validate()?;
+    check_prompts(decoder, prompts)?;
+    let mut run = Run::new(prompts, options);
+    if prompts.is_empty() || options.max_new_tokens == 0 || options.samples == 0 {
+        return Ok(run.completions);
+    }
+    let (mut cache, mut pads, mut logits) = prefill(decoder, prompts, options);
+    repeat_rows(&mut cache, &mut pads, &mut logits, options.samples);
+    loop {
+        let next = run.step(&logits, observe)?;
+        let room = cache.len() < cache.capacity();
+        if next.is_empty() || !room {
+            return Ok(run.completions);
+        }
+        let kept: Vec<usize> = next.iter().map(|(slot, _)| *slot).collect();
+        if kept.len() < pads.len() {
+            cache.select_rows(&kept);
+            pads = kept.iter().map(|slot| pads[*slot]).collect();
+        }
+        let ids: Vec<u32> = next.iter().map(|(_, token)| *token).collect();
+        let rows = Rows::LeftPadded { pads: pads.clone() };
+        let input = TokenInput::new(&ids, [ids.len(), 1], rows, &decoder.device());
+        let hidden = decoder.hidden(&input, Some(&mut cache));
+        logits = host_logits(decoder, hidden);
+    }
+}
+
+/// Checks that the model can read the prompts.
+fn check_prompts(decoder: &Decoder, prompts: &[Vec<u32>]) -> Result<(), GenerateError> {
+    let config = decoder.config();
+    let (vocab_size, context) = (config.vocab_size, config.max_positions);
+    for (row, prompt) in prompts.iter().enumerate() {
+        if prompt.is_empty() {
+            return Err(GenerateError::EmptyPrompt { row });
+        }
+        if prompt.len() >= context {
+            return Err(GenerateError::PromptTooLong { row, tokens: prompt.len(), context });
+        }
+        if let Some(id) = prompt.iter().find(|id| **id as usize >= vocab_size) {
+            return Err(GenerateError::UnknownToken { row, id: *id, vocab_size });
+        }
+    }
+    Ok(())
+}
+
+/// Logits of the next tokens, `[rows][v]` on the host.
+type HostLogits = Vec<Vec<f32>>;
+
+/// Reads all prompts at once, left-padded to the longest.
+fn prefill(
+    decoder: &Decoder,
+    prompts: &[Vec<u32>],
+    options: &GenerateOptions,
+) -> (KvCache, Vec<usize>, HostLogits) {
+    let device: Device = decoder.device();
+    let width = prompts.iter().map(Vec::len).max().unwrap_or(0);
+    let pads: Vec<usize> = prompts.iter().map(|prompt| width - prompt.len()).collect();
+    let mut ids = Vec::with_capacity(prompts.len() * width);
+    for (prompt, pad) in prompts.iter().zip(&pads) {
+        ids.extend(std::iter::repeat_n(0, *pad));
+        ids.extend_from_slice(prompt);
+    }
+    let context = decoder.config().max_positions;
+    let shortest_pad = pads.iter().copied().min().unwrap_or(0);
+    let capacity = (width + options.max_new_tokens).min(context + shortest_pad);
+    let mut cache = KvCache::new(decoder.config(), prompts.len(), capacity, &device);
+    let rows = Rows::LeftPadded { pads: pads.clone() };
+    let input = TokenInput::new(&ids, [prompts.len(), width], rows, &device);
+    let hidden = decoder.hidden(&input, Some(&mut cache));
+    let last = hidden.slice_dim(1, width - 1..width);
+    let logits = host_logits(decoder, last);
+    (cache, pads, logits)
+}
+
+/// Gives every sample of a prompt its own row.
+fn repeat_rows(
+    cache: &mut KvCache,
+    pads: &mut Vec<usize>,
+    logits: &mut HostLogits,
+    samples: usize,
+) {
+    if samples == 1 {
+        return;
+    }
+    let rows: Vec<usize> =
+        (0..pads.len()).flat_map(|row| std::iter::repeat_n(row, samples)).collect();
+    cache.select_rows(&rows);
+    *pads = rows.iter().map(|row| pads[*row]).collect();
+    *logits = rows.iter().map(|row| logits[*row].clone()).collect();
+}
+
+fn host_logits(decoder: &Decoder, hidden: Tensor<3>) -> HostLogits {
+    let logits = decoder.logits(hidden).into_data();
+    let flat: Vec<f32> = logits.iter::<f32>().collect();
+    flat.chunks(decoder.config().vocab_size).map(<[f32]>::to_vec).collect()
+}
+
+/// The completions being made, and which of them are still growing.
+struct Run<'a> {
+    prompts: &'a [Vec<u32>],
+    options: &'a GenerateOptions,
+    completions: Vec<Completion>,
+    rngs: Vec<ChaCha8Rng>,
+    /// Completion of each cache row.
+    active: Vec<usize>,
+}
+
+impl<'a> Run<'a> {
+    fn new(prompts: &'a [Vec<u32>], options: &'a GenerateOptions) -> Self {
+        let count = prompts.len() * options.samples;
+        let empty = Completion {
+            token_ids: Vec::new(),
+            logprobs: Vec::new(),
+            stop_reason: StopReason::Length,
+        };
+        let stream = |row: usize| {
+            let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+            rng.set_stream(row as u64);
+            rng
+        };
+        Self {
+            prompts,
+            options,
+            completions: vec![empty; count],
+            rngs: (0..count).map(stream).collect(),
+            active: (0..count).collect(),
+        }
+    }
+
+    /// Chooses one token a row; returns cache row and token of the rows that go on.
+    fn step(
+        &mut self,
+        logits: &HostLogits,
+        observe: &mut dyn FnMut(usize, Choice) -> Verdict,
+    ) -> Result<Vec<(usize, u32)>, GenerateError> {
+        let choices = self.choose(logits)?;
+        let mut next = Vec::with_capacity(choices.len());
+        let mut cancelled = false;
+        for (slot, choice) in choices.into_iter().enumerate() {
+            let row = self.active[slot];
+            let completion = &mut self.completions[row];
+            completion.token_ids.push(choice.token);
+            completion.logprobs.push(choice.logprob);
+            let verdict = observe(row, choice);
+            cancelled |= verdict == Verdict::Cancel;
+            if self.options.eos_ids.contains(&choice.token) {
+                completion.stop_reason = StopReason::Eos;
+            } else if verdict == Verdict::StopRow {
+                completion.stop_reason = StopReason::Stop;
+            } else if completion.token_ids.len() < self.options.max_new_tokens {
+                next.push((slot, choice.token));
+            }
+        }
+        if cancelled {
+            next.clear();
+        }
+        self.active = next.iter().map(|(slot, _)| self.active[*slot]).collect();
+        Ok(next)
+    }
+
+    fn choose(&mut self, logits: &HostLogits) -> Result<Vec<Choice>, GenerateError> {
+        let mut rngs: Vec<ChaCha8Rng> =
+            self.active.iter().map(|row| self.rngs[*row].clone()).collect();
+        let rows = self.active.par_iter().zip(logits).zip(&mut rngs);
+        let choices = rows.map(|((row, logits), rng)| {
+            let prompt = row / self.options.samples;
+            let completion = &self.completions[*row].token_ids;
+            let history = History { prompt: &self.prompts[prompt], completion };
+            let step = completion.len();
+            sampling::choose(logits, history, &self.options.sampling, rng)
+                .ok_or(GenerateError::NoToken { row: prompt, step })
+        });
+        let choices = choices.collect::<Result<Vec<_>, _>>()?;
+        for (row, rng) in self.active.iter().zip(rngs) {
+            self.rngs[*row] = rng;
+        }
+        Ok(choices)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Models from scratch.
+//!
+//! Weights follow GPT-2: normal with standard deviation 0.02, the projections that write into the
+//! residual stream divided by `sqrt(2 · layers)`, biases zero, norms the identity.
+
+use std::collections::HashMap;
+
+use burn::tensor::Device;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::config::{ConfigError, DecoderConfig, NormKind};
+use crate::decoder::Decoder;
+use crate::family;
+
+/// The `[model.init]` table: the sizes of a new model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InitConfig {
+    /// The family, as `model_type` of a `config.json`.
+    #[serde(default = "default_model_type")]
+    pub model_type: String,
+    /// Rows of the token embedding; at least the tokenizer's largest id + 1.
+    pub vocab_size: usize,
+    /// Width of the residual stream.
+    pub hidden_size: usize,
+    /// Number of layers.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Key-value heads; all heads when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kv_heads: Option<usize>,
+    /// Inner width of the MLP; four times the hidden size when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intermediate_size: Option<usize>,
+    /// Longest sequence.
+    pub context: usize,
+    /// Whether the head is the token embedding.
+    #[serde(default = "default_tie")]
+    pub tie_embeddings: bool,
+}
+
+fn default_model_type() -> String {
+    "gpt2".to_owned()
+}
+
+fn default_tie() -> bool {
+    true
+}
+
+impl InitConfig {
+    /// The decoder these sizes describe, through the `config.json` that would be saved with it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when the family is unknown, has no grouped heads though `kv_heads` is
+    /// given, or sizes contradict each other.
+    pub fn to_config(&self) -> Result<DecoderConfig, ConfigError> {
+        let grouped = self.kv_heads.is_some_and(|kv| kv != self.heads);
+        let ungrouped_family = ["gpt2", "gpt_neox", "opt"].contains(&self.model_type.as_str());
+        if grouped && ungrouped_family {
+            return Err(ConfigError::Unsupported {
+                key: "kv_heads".to_owned(),
+                value: format!("{:?}", self.kv_heads.unwrap_or(self.heads)),
+                supported: format!("`{}` has no grouped heads", self.model_type),
+            });
+        }
+        family::parse(&self.to_json())
+    }
+
+    fn to_json(&self) -> Value {
+        let inner = self.intermediate_size.unwrap_or_else(|| self.hidden_size.saturating_mul(4));
+        match self.model_type.as_str() {
+            "gpt2" => json!({
+                "model_type": "gpt2", "vocab_size": self.vocab_size, "n_embd": self.hidden_size,
+                "n_layer": self.layers, "n_head": self.heads, "n_inner": inner,
+                "n_positions": self.context, "tie_word_embeddings": self.tie_embeddings,
+            }),
+            other => json!({
+                "model_type": other, "vocab_size": self.vocab_size,
+                "hidden_size": self.hidden_size, "word_embed_proj_dim": self.hidden_size,
+                "num_hidden_layers": self.layers, "num_attention_heads": self.heads,
+                "num_key_value_heads": self.kv_heads.unwrap_or(self.heads),
+                "intermediate_size": inner, "ffn_dim": inner,
+                "head_dim": self.hidden_size / self.heads.max(1),
+                "query_pre_attn_scalar": self.hidden_size / self.heads.max(1),
+                "max_position_embeddings": self.context,
+                "tie_word_embeddings": self.tie_embeddings,
+            }),
+        }
+    }
+}
+
+const STANDARD_DEVIATION: f32 = 0.02;
+
+/// A decoder with random weights; the same seed gives the same weights on every device.
+#[must_use]
+pub fn init(config: &DecoderConfig, seed: u64, device: &Device) -> Decoder {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let residual = STANDARD_DEVIATION / (2.0 * config.layers.len() as f32).sqrt();
+    let mut values = HashMap::new();
+    for source in family::parameter_map(config) {
+        let size = source.shape.iter().product();
+        let name = source.parameter.as_str();
+        let filled = if source.shape.len() == 2 {
+            let writes_residual =
+                name.ends_with("attention.out.weight") || name.ends_with("mlp.down.weight");
+            let deviation = if writes_residual { residual } else { STANDARD_DEVIATION };
+            (0..size).map(|_| normal(&mut rng) * deviation).collect()
+        } else {
+            let is_norm = name.contains("norm.") && name.ends_with(".weight");
+            let identity = if config.norm == NormKind::RmsPlusOne { 0.0 } else { 1.0 };
+            vec![if is_norm { identity } else { 0.0 }; size]
+        };
+        values.insert(source.parameter, filled);
+    }
+    Decoder::from_values(config, values, device)
+}
+
+/// A standard normal value by the Box–Muller transform.
+fn normal(rng: &mut ChaCha8Rng) -> f32 {
+    let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
+    radius * (std::f32::consts::TAU * rng.random::<f32>()).cos()
+}
+
+#[cfg(test)]
+mod tests;

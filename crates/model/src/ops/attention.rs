@@ -1,0 +1,53 @@
+//! Scaled dot-product attention with grouped heads.
+
+use burn::tensor::Tensor;
+use burn::tensor::activation::softmax;
+
+use super::{Blocked, softcap};
+
+/// Queries, keys and values of one layer.
+#[derive(Debug)]
+pub struct AttentionInputs {
+    /// `[b, h, t, hd]`.
+    pub query: Tensor<4>,
+    /// `[b, kv, s, hd]`; `kv` divides `h`.
+    pub key: Tensor<4>,
+    /// `[b, kv, s, hd]`.
+    pub value: Tensor<4>,
+    /// Factor of the scores.
+    pub scale: f64,
+    /// Soft cap of the scaled scores.
+    pub softcap: Option<f64>,
+}
+
+/// A score that no softmax gives weight to. Finite, so that a row in which every key is blocked
+/// (padding) stays finite: a NaN there would reach the counted rows as `0 · NaN` one layer later.
+const BLOCKED_SCORE: f32 = -1.0e30;
+
+/// `softmax(scale · Q Kᵀ) V`, each key-value head shared by `h / kv` query heads.
+///
+/// `blocked` is `[b or 1, 1, t, s]`, true where a query may not look.
+///
+/// # Shapes
+///
+/// - output: `[b, h, t, hd]`
+#[must_use]
+pub fn attention(inputs: AttentionInputs, blocked: Option<Blocked>) -> Tensor<4> {
+    let AttentionInputs { query, key, value, scale, softcap: cap } = inputs;
+    let [b, h, t, head_dim] = query.dims();
+    let [_, kv, s, _] = key.dims();
+    let group = h / kv;
+
+    // The queries of a group are stacked as rows: one product a key-value head, no repeated keys.
+    let query = (query * scale).reshape([b, kv, group * t, head_dim]);
+    let mut scores = query.matmul(key.swap_dims(2, 3));
+    if let Some(cap) = cap {
+        scores = softcap(scores, cap);
+    }
+    let mut scores = scores.reshape([b, h, t, s]);
+    if let Some(blocked) = blocked {
+        scores = scores.mask_fill(blocked.expand([b, h, t, s]), BLOCKED_SCORE);
+    }
+    let weights = softmax(scores, 3).reshape([b, kv, group * t, s]);
+    weights.matmul(value).reshape([b, h, t, head_dim])
+}

@@ -1,0 +1,35 @@
+//! The programs under `examples/`: each proves its claim and fails when it does not hold.
+
+use anyhow::{Result, bail};
+
+use crate::workspace::{Workspace, succeed};
+
+/// One example program, as cargo names it, and the arguments with which `ci` runs it.
+struct Example {
+    name: &'static str,
+    args: &'static [&'static str],
+}
+
+/// Every example target of the workspace; [`run`] fails when one has no row here.
+const EXAMPLES: &[Example] = &[];
+
+/// Runs every registered example and returns how many there were.
+///
+/// # Errors
+///
+/// When one fails its own claim, or when an example exists that is not registered.
+pub(crate) fn run(workspace: &Workspace) -> Result<usize> {
+    let packages = workspace.metadata.workspace_packages();
+    for target in packages.iter().flat_map(|package| &package.targets) {
+        if target.is_example() && !EXAMPLES.iter().any(|example| example.name == target.name) {
+            bail!("example `{}` is not in the table of xtask/src/examples.rs", target.name);
+        }
+    }
+    let folder = workspace.artefacts().join("examples");
+    for example in EXAMPLES {
+        println!("example {}", example.name);
+        let program = folder.join(example.name).with_extension(std::env::consts::EXE_EXTENSION);
+        succeed(workspace.command(program).args(example.args))?;
+    }
+    Ok(EXAMPLES.len())
+}

@@ -1,0 +1,169 @@
+//! The built binary on a tiny model: every part that works, on every device that is present.
+//!
+//! Each issue adds checks; together they stay under a minute. A check is a command line and what
+//! must hold of its output; nothing is downloaded.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::workspace::Workspace;
+
+#[cfg(test)]
+mod tests;
+
+/// The longest that all checks together should take, in seconds.
+const BUDGET_SECONDS: f64 = 60.0;
+
+/// The checkpoint that the checks run, from the root; weights random, tokenizer byte-level.
+const MODEL: &str = "golden/models/smoke";
+
+/// One command line of `hybrid`, and what must hold of its output.
+struct Check {
+    name: String,
+    args: Vec<String>,
+    expect: fn(&Output) -> Result<()>,
+}
+
+impl Check {
+    fn new(name: impl Into<String>, args: &[&str], expect: fn(&Output) -> Result<()>) -> Self {
+        let args = args.iter().map(|&arg| arg.to_owned()).collect();
+        Self { name: name.into(), args, expect }
+    }
+}
+
+/// Runs the checks that need no device, then those of each device that is present.
+///
+/// # Errors
+///
+/// The first check that fails, with its command line and what it printed; a `device` that is not
+/// present; a binary that was not built.
+pub(crate) fn run(workspace: &Workspace, device: Option<&str>) -> Result<()> {
+    let binary = workspace.binary();
+    ensure!(binary.is_file(), "`{}` is not built; run `cargo xtask smoke`", binary.display());
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let start = Instant::now();
+    for check in general_checks() {
+        run_check(&binary, folder.path(), &check)?;
+    }
+    let devices = chosen(&present_devices(&binary, folder.path())?, device)?;
+    let model = workspace.root().join(MODEL);
+    if model.is_dir() {
+        for device in &devices {
+            for check in device_checks(device, &model.to_string_lossy()) {
+                run_check(&binary, folder.path(), &check)?;
+            }
+        }
+    } else {
+        println!("SKIPPED smoke on {}: there is no {MODEL}", devices.join(", "));
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    println!("smoke: {seconds:.1} s of {BUDGET_SECONDS:.0} s");
+    if seconds > BUDGET_SECONDS {
+        println!("WARNING smoke is over its budget; make a check smaller");
+    }
+    Ok(())
+}
+
+/// What must hold whatever the machine.
+fn general_checks() -> Vec<Check> {
+    vec![
+        Check::new("version", &["--version"], |output| {
+            let text = stdout(output)?;
+            ensure!(text.starts_with("hybrid "), "`{}` is no version line", text.trim());
+            Ok(())
+        }),
+        Check::new("devices", &["devices", "--json"], |output| {
+            ensure!(!devices(&stdout(output)?)?.is_empty(), "not even the CPU is present");
+            Ok(())
+        }),
+    ]
+}
+
+/// What must hold on each device.
+fn device_checks(device: &str, model: &str) -> Vec<Check> {
+    let mut args = vec!["generate", model, "--prompt", "The sky", "--greedy", "--ignore-eos"];
+    args.extend(["--max-new-tokens", "8", "--json", "--device", device]);
+    vec![Check::new(format!("generate on {device}"), &args, expect_eight_tokens)]
+}
+
+/// One line of `generate --json` with eight tokens and their log-probabilities.
+fn expect_eight_tokens(output: &Output) -> Result<()> {
+    let text = stdout(output)?;
+    let line: Value = serde_json::from_str(text.trim()).context("is not one JSON object")?;
+    let list = |key: &str| {
+        let list = line.get(key).and_then(Value::as_array);
+        list.with_context(|| format!("`{key}` is not a list in {line}"))
+    };
+    let (ids, logprobs) = (list("token_ids")?, list("logprobs")?);
+    ensure!(ids.len() == 8, "{} tokens instead of 8", ids.len());
+    ensure!(logprobs.len() == 8, "{} log-probabilities instead of 8", logprobs.len());
+    let good = |value: &Value| value.as_f64().is_some_and(|logprob| logprob <= 0.0);
+    ensure!(logprobs.iter().all(good), "a log-probability is no number up to 0: {logprobs:?}");
+    Ok(())
+}
+
+fn run_check(binary: &Path, folder: &Path, check: &Check) -> Result<()> {
+    let start = Instant::now();
+    let output = hybrid(binary, folder, &check.args)?;
+    let result = succeeded(&output).and_then(|()| (check.expect)(&output));
+    let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+    println!("{:<28} {:>6.2} s  {verdict}", check.name, start.elapsed().as_secs_f64());
+    result.with_context(|| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let (command, said) = (check.args.join(" "), said.trim());
+        format!("smoke check `{}` (`hybrid {command}`), which said on stderr: {said}", check.name)
+    })
+}
+
+fn hybrid(binary: &Path, folder: &Path, args: &[String]) -> Result<Output> {
+    let mut command = Command::new(binary);
+    // An own cache folder, so that a check can neither use nor spoil what the user has fetched.
+    command.args(args).current_dir(folder).env("HYBRID_HOME", folder);
+    command.output().with_context(|| format!("cannot start `{}`", binary.display()))
+}
+
+fn succeeded(output: &Output) -> Result<()> {
+    ensure!(output.status.success(), "ended with {}", output.status);
+    Ok(())
+}
+
+fn stdout(output: &Output) -> Result<String> {
+    String::from_utf8(output.stdout.clone()).context("standard output is not UTF-8")
+}
+
+fn present_devices(binary: &Path, folder: &Path) -> Result<Vec<String>> {
+    let output = hybrid(binary, folder, &["devices".to_owned(), "--json".to_owned()])?;
+    devices(&stdout(&output)?)
+}
+
+/// The devices that `hybrid devices --json` reports as present, as `--device` takes them.
+fn devices(json: &str) -> Result<Vec<String>> {
+    let rows: Vec<Value> =
+        serde_json::from_str(json).context("`hybrid devices --json` printed no JSON array")?;
+    let mut present = Vec::new();
+    for row in &rows {
+        let name = row.get("device").and_then(Value::as_str);
+        let is_present = row.get("present").and_then(Value::as_bool);
+        match (name, is_present) {
+            (Some(name), Some(true)) => present.push(name.to_owned()),
+            (Some(_), Some(false)) => {}
+            _ => bail!("a row of `hybrid devices --json` lacks `device` or `present`: {row}"),
+        }
+    }
+    Ok(present)
+}
+
+/// All devices, or those that `wanted` names: `cuda` means each of `cuda:0`, `cuda:1`, ….
+fn chosen(present: &[String], wanted: Option<&str>) -> Result<Vec<String>> {
+    let Some(wanted) = wanted else { return Ok(present.to_vec()) };
+    let family = format!("{wanted}:");
+    let fits = |device: &&String| *device == wanted || device.starts_with(&family);
+    let chosen: Vec<String> = present.iter().filter(fits).cloned().collect();
+    let list = present.join(", ");
+    ensure!(!chosen.is_empty(), "device `{wanted}` is not present; present are: {list}");
+    Ok(chosen)
+}
