@@ -22,10 +22,11 @@ SCALES = {Q.Q4_0: [0], Q.Q4_1: [0, 2], Q.Q5_0: [0], Q.Q5_1: [0, 2], Q.Q8_0: [0],
 
 
 def plain(kind: Q, rng) -> np.ndarray:
-    """F32, F16 and BF16: random bits, every nasty half among them."""
+    """F32, F16 and BF16: random bits, zeros, subnormals, infinities and NaNs among them."""
     width = {Q.F32: np.uint32, Q.F16: np.uint16, Q.BF16: np.uint16}[kind]
     bits = rng.integers(0, np.iinfo(width).max, 512, dtype=width, endpoint=True)
-    bits[:len(NASTY)] = NASTY
+    nasty = NASTY if kind == Q.F16 else [0x0000, 0x8000, 0x0001, 0x807F, 0x7F7F, 0x7F80, 0xFF80, 0x7FC0, 0x7F81]
+    bits[:len(nasty)] = np.array(nasty, dtype=width) << (16 if kind == Q.F32 else 0)
     return bits.view(np.uint8)
 
 

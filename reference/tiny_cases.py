@@ -194,6 +194,7 @@ LLAMA = [
     case(
         "llama_yarn",
         llama(
+            max_position_embeddings=128,
             rope_parameters=YARN | {"beta_fast": 4.0, "beta_slow": 0.5, "mscale": 1.0, "mscale_all_dim": 0.5},
             **(SMALL | {"head_dim": 16, "num_key_value_heads": 3}),
         ),
@@ -253,7 +254,11 @@ QWEN2 = [
     ),
     case(
         "qwen2_yarn",
-        qwen2(rope_parameters=YARN, **(SMALL | {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 20})),
+        qwen2(
+            max_position_embeddings=128,
+            rope_parameters=YARN,
+            **(SMALL | {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 20}),
+        ),
         "yarn with default betas",
         legacy=older_rope_scaling,
         matters={"rope_parameters": PLAIN},
@@ -283,6 +288,7 @@ QWEN3 = [
     case(
         "qwen3_yarn",
         qwen3(
+            max_position_embeddings=128,
             rope_parameters=YARN | {"attention_factor": 1.3, "beta_fast": 2.0, "beta_slow": 0.25, "truncate": False},
             **(SMALL | {"head_dim": 16, "tie_word_embeddings": False}),
         ),

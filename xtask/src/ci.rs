@@ -57,15 +57,20 @@ pub(crate) fn run(workspace: &Workspace, gpu: Option<&str>) -> Result<()> {
     let mut rows = Vec::new();
     let failure = STEPS.iter().find_map(|step| run_step(step, &cx, start, &mut rows).err());
     print_table(&rows, start.elapsed());
-    let passed = rows.iter().filter(|row| row.result == PASSED).count();
+    let named = |result| rows.iter().filter(move |row| row.result == result).map(|row| row.name);
+    let (passed, skipped) = (named(PASSED).count(), named(SKIPPED).collect::<Vec<_>>().join(", "));
     let failed = usize::from(failure.is_some());
-    let verdict = if failed == 0 { "every check passed" } else { "stopped at the first failure" };
-    println!("ci: {verdict}");
+    match (failed, skipped.as_str()) {
+        (0, "") => println!("ci: every check passed"),
+        (0, skipped) => println!("ci: every check that ran passed; SKIPPED: {skipped}"),
+        _ => println!("ci: stopped at the first failure"),
+    }
     println!("{passed} passed, {failed} failed");
     failure.map_or(Ok(()), Err)
 }
 
 const PASSED: &str = "pass";
+const SKIPPED: &str = "skipped";
 
 fn run_step(step: &Step, cx: &Context<'_>, start: Instant, rows: &mut Vec<Row>) -> Result<()> {
     println!("\n== {} (at {:.1} s)", step.name, start.elapsed().as_secs_f64());
@@ -75,7 +80,7 @@ fn run_step(step: &Step, cx: &Context<'_>, start: Instant, rows: &mut Vec<Row>) 
         Ok(Outcome::Passed) => PASSED,
         Ok(Outcome::Skipped(reason)) => {
             println!("SKIPPED {}: {reason}", step.name);
-            "skipped"
+            SKIPPED
         }
         Err(_) => "FAIL",
     };

@@ -21,6 +21,8 @@
 pub mod catalogue;
 mod digest;
 mod error;
+#[cfg(all(test, unix))]
+mod fixtures;
 #[cfg(feature = "hub")]
 mod hub;
 pub mod options;

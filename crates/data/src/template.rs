@@ -68,7 +68,7 @@ impl Message {
     /// Makes a message with a role and a text.
     pub fn new(role: &str, content: &str) -> Self {
         let fields = [("role", role), ("content", content)];
-        Self { fields: fields.map(|(key, text)| (key.to_owned(), text.into())).into() }
+        Self { fields: fields.map(|(key, text)| (key.to_owned(), text.into())).into_iter().collect() }
     }
 
     /// Who speaks: `system`, `user`, `assistant`, `tool`, or what else the template knows.

@@ -170,9 +170,9 @@ fn array(reader: &mut Reader<'_>, what: &str, depth: usize) -> Result<Array, Ggu
         6 => Array::F32(numbers(reader, what, f32::from_le_bytes)?),
         7 => Array::Bool(elements(reader, what, 1, boolean)?),
         8 => Array::String(elements(reader, what, 8, |reader, what| reader.string(what))?),
-        9 => Array::Array(elements(reader, what, 12, |reader, what| {
-            array(reader, what, depth + 1)
-        })?),
+        9 => {
+            Array::Array(elements(reader, what, 12, |reader, what| array(reader, what, depth + 1))?)
+        }
         10 => Array::U64(numbers(reader, what, u64::from_le_bytes)?),
         11 => Array::I64(numbers(reader, what, i64::from_le_bytes)?),
         12 => Array::F64(numbers(reader, what, f64::from_le_bytes)?),
@@ -220,8 +220,8 @@ fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
 type TensorTable = (Vec<TensorInfo>, HashMap<String, usize>);
 
 fn tensor_table(reader: &mut Reader<'_>, n_tensors: usize) -> Result<TensorTable, GgufError> {
-    let mut tensors = Vec::with_capacity(n_tensors);
-    let mut index = HashMap::with_capacity(n_tensors);
+    let mut tensors = Vec::new();
+    let mut index = HashMap::new();
     for i in 0..n_tensors {
         let offset = reader.position();
         let tensor = tensor_entry(reader, i, n_tensors)?;
@@ -252,7 +252,9 @@ fn tensor_entry(
         let at = reader.position();
         match usize::try_from(reader.u64(&what)?) {
             Ok(dim) if dim > 0 => shape.push(dim),
-            _ => return Err(reader.malformed(at, format!("{what} has a dimension of 0 or too big"))),
+            _ => {
+                return Err(reader.malformed(at, format!("{what} has a dimension of 0 or too big")));
+            }
         }
     }
     shape.reverse();
@@ -321,7 +323,8 @@ fn check_overlap(reader: &Reader<'_>, tensors: &[TensorInfo]) -> Result<(), Gguf
     by_start.sort_by_key(|tensor| (tensor.bytes.start, tensor.bytes.end));
     for (first, second) in by_start.iter().zip(by_start.iter().skip(1)) {
         if second.bytes.start < first.bytes.end {
-            let what = format!("the data of tensors `{}` and `{}` overlap", first.name, second.name);
+            let what =
+                format!("the data of tensors `{}` and `{}` overlap", first.name, second.name);
             return Err(reader.malformed(second.bytes.start, what));
         }
     }

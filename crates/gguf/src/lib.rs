@@ -20,6 +20,8 @@ pub mod header;
 pub mod metadata;
 pub mod mmap;
 mod reader;
+#[cfg(test)]
+mod sample;
 pub mod value;
 
 pub use dtype::GgmlType;

@@ -247,3 +247,6 @@ impl FromValue<'_> for Vec<i64> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

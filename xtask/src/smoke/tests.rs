@@ -39,3 +39,32 @@ fn generated_tokens_are_counted_and_their_logprobs_are_numbers() {
     assert!(expect_eight_tokens(&line(ids, &logprobs.replace("-0.5", "0.5"))).is_err());
     assert!(expect_eight_tokens(&output("The sky is blue")).is_err());
 }
+
+/// Runs a shell script where the binary would stand.
+#[cfg(unix)]
+fn run_script(script: &str, expect: fn(&Output) -> Result<()>) -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let check = Check::new("a check", &["-c", script], expect);
+    run_check(Path::new("sh"), folder.path(), &check)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_check_needs_both_a_good_status_and_a_good_output() {
+    let says_yes: fn(&Output) -> Result<()> = |output| {
+        ensure!(stdout(output)?.trim() == "yes", "did not say yes");
+        Ok(())
+    };
+    run_script("echo yes", says_yes).unwrap();
+    let error = format!("{:#}", run_script("echo no; echo why >&2", says_yes).unwrap_err());
+    assert!(error.contains("`a check`") && error.contains("why"), "{error}");
+    assert!(error.contains("did not say yes"), "{error}");
+    let error = format!("{:#}", run_script("echo yes; exit 3", says_yes).unwrap_err());
+    assert!(error.contains("exit status: 3"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_check_sees_a_cache_of_its_own() {
+    run_script("test \"$HYBRID_HOME\" -ef .", |_| Ok(())).unwrap();
+}

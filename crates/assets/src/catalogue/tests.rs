@@ -2,7 +2,13 @@ use super::*;
 
 const HASH: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-fn one(name: &str, package: &str, member: &str, path: &str, hash: &str) -> Result<Catalogue, String> {
+fn one(
+    name: &str,
+    package: &str,
+    member: &str,
+    path: &str,
+    hash: &str,
+) -> Result<Catalogue, String> {
     Catalogue::parse(&format!(
         r#"[[asset]]
         name = "{name}"

@@ -205,7 +205,7 @@ fn partition(text: &str, separator: &str, from_end: bool) -> Result<Value, Error
         None if from_end => ["", "", text],
         None => [text, "", ""],
     };
-    Ok(Value::from(vec![before, middle, after]))
+    Ok([before, middle, after].into_iter().collect())
 }
 
 fn rsplit(text: &str, separator: &str, limit: i64) -> Result<Value, Error> {
@@ -217,7 +217,7 @@ fn rsplit(text: &str, separator: &str, limit: i64) -> Result<Value, Error> {
         Err(_) => text.rsplit(separator).collect(),
     };
     parts.reverse();
-    Ok(Value::from(parts))
+    Ok(parts.into_iter().collect())
 }
 
 /// Python calls four control characters white space that Unicode does not.

@@ -39,7 +39,8 @@ impl ModuleMapper for Filler<'_> {
         };
         let data = TensorData::new(values, param.lazy_shape());
         let tensor = Tensor::<D>::from_data(data, self.device);
-        Param::initialized(param.id, tensor.require_grad())
+        let tensor = if self.device.is_autodiff() { tensor.require_grad() } else { tensor };
+        Param::initialized(param.id, tensor)
     }
 }
 

@@ -1,0 +1,218 @@
+use serde_json::json;
+
+use super::*;
+use crate::config::ColumnMap;
+
+fn row(line: u64, columns: Value) -> Row {
+    let Value::Object(columns) = columns else { panic!("rows are objects") };
+    Row { at: RowLocation::line(std::path::Path::new("data.jsonl"), line), columns }
+}
+
+fn all(config: &DataConfig, rows: &[Value]) -> Result<Vec<Record>, DataError> {
+    let rows = (1..).zip(rows).map(|(line, columns)| Ok(row(line, columns.clone())));
+    let rows: Vec<_> = rows.collect();
+    records(Box::new(rows.into_iter()), config)?.collect()
+}
+
+fn one(config: &DataConfig, columns: Value) -> Record {
+    let mut found = all(config, &[columns]).expect("a good row");
+    found.pop().expect("one record")
+}
+
+fn error(config: &DataConfig, rows: &[Value]) -> String {
+    let error = all(config, rows).expect_err("the rows or the settings are bad");
+    assert!(error.is_bad_input());
+    error.to_string()
+}
+
+fn detect(columns: Value) -> RecordKind {
+    one(&DataConfig::default(), columns).kind
+}
+
+fn columns(pairs: &[(&str, &str)]) -> DataConfig {
+    let mut columns = ColumnMap::default();
+    for (part, name) in pairs {
+        let slot = match *part {
+            "text" => &mut columns.text,
+            "prompt" => &mut columns.prompt,
+            "completion" => &mut columns.completion,
+            "messages" => &mut columns.messages,
+            other => panic!("no part {other}"),
+        };
+        *slot = Some((*name).to_owned());
+    }
+    DataConfig { columns, ..DataConfig::default() }
+}
+
+fn pair(prompt: &str, completion: &str) -> RecordKind {
+    RecordKind::PromptCompletion { prompt: prompt.into(), completion: completion.into() }
+}
+
+#[test]
+fn the_columns_tell_the_shape() {
+    assert_eq!(detect(json!({"text": "a"})), RecordKind::Text("a".into()));
+    assert_eq!(detect(json!({"prompt": "a", "completion": "b"})), pair("a", "b"));
+    assert_eq!(detect(json!({"prompt": "a"})), RecordKind::Prompt("a".into()));
+    assert_eq!(detect(json!({"prompt": "a", "completion": null})), RecordKind::Prompt("a".into()));
+    let messages = vec![Message::new("user", "a"), Message::new("assistant", "b")];
+    let standard = json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]);
+    let share_gpt = json!([{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]);
+    for (name, list) in [("messages", standard), ("conversations", share_gpt)] {
+        assert_eq!(detect(json!({ name: list })), RecordKind::Messages(messages.clone()));
+    }
+}
+
+#[test]
+fn all_other_columns_travel_along_in_their_order() {
+    let record =
+        one(&DataConfig::default(), json!({"id": 7, "text": "a", "label": null, "tags": ["x"]}));
+    assert_eq!(Value::Object(record.fields.clone()), json!({"id": 7, "label": null, "tags": ["x"]}));
+    assert_eq!(record.fields.keys().collect::<Vec<_>>(), ["id", "label", "tags"]);
+    assert_eq!(record.source.to_string(), "line 1 of `data.jsonl`");
+}
+
+#[test]
+fn columns_are_mapped() {
+    let row = json!({"question": "a", "answer": "b", "text": "c"});
+    let record = one(&columns(&[("prompt", "question"), ("completion", "answer")]), row.clone());
+    assert_eq!(record.kind, pair("a", "b"));
+    assert_eq!(Value::Object(record.fields), json!({"text": "c"}));
+    assert_eq!(one(&columns(&[("text", "answer")]), row.clone()).kind, RecordKind::Text("b".into()));
+    // A prompt alone is completed by the standard column, where there is one.
+    assert_eq!(one(&columns(&[("prompt", "question")]), row).kind, RecordKind::Prompt("a".into()));
+    let row = json!({"question": "a", "completion": "b"});
+    assert_eq!(one(&columns(&[("prompt", "question")]), row).kind, pair("a", "b"));
+    let row = json!({"chat": [{"role": "user", "content": "a"}], "text": "b"});
+    let record = one(&columns(&[("messages", "chat")]), row);
+    assert_eq!(record.kind, RecordKind::Messages(vec![Message::new("user", "a")]));
+}
+
+#[test]
+fn templates_make_text_and_consume_no_column() {
+    let config = DataConfig {
+        template: Some("{{{text}}} is { label }, {score}{flag}".into()),
+        ..DataConfig::default()
+    };
+    let row = json!({"text": "x {y}", "label": "good", "score": 1.50, "flag": true});
+    let record = one(&config, row.clone());
+    assert_eq!(record.kind, RecordKind::Text("{x {y}} is good, 1.5true".into()));
+    assert_eq!(Value::Object(record.fields), row);
+
+    let config = DataConfig {
+        prompt_template: Some("Q: {q}\nA:".into()),
+        completion_template: Some(" {a}".into()),
+        ..DataConfig::default()
+    };
+    assert_eq!(one(&config, json!({"q": "é?", "a": 4})).kind, pair("Q: é?\nA:", " 4"));
+    // One part from a template and the other from a column.
+    let config = DataConfig { completion_template: None, ..config };
+    let record = one(&config, json!({"q": "1", "completion": "2"}));
+    assert_eq!(record.kind, pair("Q: 1\nA:", "2"));
+    assert_eq!(Value::Object(record.fields), json!({"q": "1"}));
+}
+
+#[test]
+fn messages_keep_their_other_fields_but_not_the_nulls_of_columnar_files() {
+    let row = json!({"messages": [
+        {"role": "tool", "content": "4", "name": "add", "tool_calls": null},
+    ]});
+    let RecordKind::Messages(messages) = detect(row) else { panic!("messages") };
+    let expected = json!({"role": "tool", "content": "4", "name": "add"});
+    assert_eq!(Value::Object(messages[0].fields().clone()), expected);
+}
+
+#[test]
+fn rows_without_a_shape_say_what_is_there_and_what_is_needed() {
+    let standard = DataConfig::default();
+    insta::assert_snapshot!(error(&standard, &[json!({"question": "a", "answer": "b"})]), @"");
+    insta::assert_snapshot!(error(&standard, &[json!({"completion": "b"})]), @"");
+    insta::assert_snapshot!(error(&standard, &[json!({})]), @"");
+    insta::assert_snapshot!(
+        error(&standard, &[json!({"prompt": "a", "conversations": [], "text": "b"})]), @"");
+    insta::assert_snapshot!(error(&columns(&[("completion", "answer")]), &[json!({"answer": "a"})]), @"");
+}
+
+#[test]
+fn a_later_row_cannot_change_the_shape() {
+    let rows = [json!({"prompt": "a", "completion": "b"}), json!({"prompt": "c"})];
+    insta::assert_snapshot!(error(&DataConfig::default(), &rows), @"");
+    let rows = [json!({"text": "a"}), json!({"text": 5}), json!({"text": "never read"})];
+    insta::assert_snapshot!(error(&DataConfig::default(), &rows), @"");
+    let config = DataConfig { template: Some("{a}".into()), ..DataConfig::default() };
+    insta::assert_snapshot!(error(&config, &[json!({"a": 1}), json!({"a": [1]})]), @"");
+    insta::assert_snapshot!(error(&config, &[json!({"a": 1}), json!({"b": 1})]), @"");
+}
+
+#[test]
+fn nothing_follows_the_first_bad_record() {
+    let rows = [json!({"text": "a"}), json!({"text": 5}), json!({"text": "c"})];
+    let rows: Vec<_> = (1..).zip(rows).map(|(line, columns)| Ok(row(line, columns))).collect();
+    let records = records(Box::new(rows.into_iter()), &DataConfig::default()).expect("settings");
+    assert_eq!(records.map(|record| record.is_ok()).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn a_column_that_is_named_and_missing_suggests_the_nearest() {
+    let row = json!({"review": "a", "label": 1});
+    insta::assert_snapshot!(error(&columns(&[("text", "reviews")]), &[row.clone()]), @"");
+    let config = DataConfig { template: Some("{review} {sentiment}".into()), ..DataConfig::default() };
+    insta::assert_snapshot!(error(&config, &[row]), @"");
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    insta::assert_snapshot!(error(&columns(&[("text", "a"), ("completion", "b")]), &[]), @"");
+    let config = DataConfig { template: Some("{a}".into()), ..columns(&[("text", "a")]) };
+    insta::assert_snapshot!(error(&config, &[]), @"");
+}
+
+#[test]
+fn bad_templates_say_where() {
+    let check = |source: &str| {
+        TextTemplate::parse("template", source).expect_err("a bad template").to_string()
+    };
+    insta::assert_snapshot!(check("é{a} }"), @"");
+    insta::assert_snapshot!(check("{a} {b"), @"");
+    insta::assert_snapshot!(check("{a{b}}"), @"");
+    insta::assert_snapshot!(check("a { }"), @"");
+    insta::assert_snapshot!(check("{{a}}"), @"");
+}
+
+#[test]
+fn bad_messages_name_the_place() {
+    let check = |list: Value| error(&DataConfig::default(), &[json!({ "messages": list })]);
+    insta::assert_snapshot!(check(json!("hello")), @"");
+    insta::assert_snapshot!(check(json!([])), @"");
+    insta::assert_snapshot!(check(json!([{"role": "user", "content": "a"}, "b"])), @"");
+    insta::assert_snapshot!(check(json!([{"content": "a"}])), @"");
+    insta::assert_snapshot!(check(json!([{"role": 1, "content": "a"}])), @"");
+    insta::assert_snapshot!(check(json!([{"from": "alien", "value": "a"}])), @"");
+}
+
+mod laws {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_template_parses_or_says_where(source in "[{}a é]{0,12}") {
+            match TextTemplate::parse("template", &source) {
+                Ok(template) => prop_assert!(template.columns().all(|name| !name.is_empty())),
+                Err(DataError::BadTemplate { position, .. }) => {
+                    prop_assert!((1..=source.chars().count().max(1)).contains(&position));
+                }
+                Err(other) => prop_assert!(false, "{other:?}"),
+            }
+        }
+
+        #[test]
+        fn doubled_braces_give_back_any_text(literal in "(?s).{0,12}", value in "(?s).{0,12}") {
+            let escaped = literal.replace('{', "{{").replace('}', "}}");
+            let template = TextTemplate::parse("template", &format!("{escaped}{{a}}{escaped}"));
+            let row = row(1, json!({"a": value}));
+            let text = template.expect("a good template").render(&row.at, &row.columns);
+            prop_assert_eq!(text.expect("a good row"), format!("{literal}{value}{literal}"));
+        }
+    }
+}
