@@ -70,7 +70,11 @@ CONVERSATIONS = [
         None,
     ),
     ("empty_content", [said("system", ""), said("user", ""), said("assistant", ""), said("user", "still here?")], None),
-    ("trailing_assistant", [said("user", "Say it."), said("assistant", "It. \n"), said("user", "Again."), said("assistant", " It")], None),
+    (
+        "trailing_assistant",
+        [said("user", "Say it."), said("assistant", "It. \n"), said("user", "Again."), said("assistant", " It")],
+        None,
+    ),
     (
         "markup",
         [
@@ -100,7 +104,7 @@ CONVERSATIONS = [
         "tools_parallel",
         [
             said("user", "Time and weather?"),
-            {"role": "assistant", "content": None, "tool_calls": [call("clock", {}), call("weather", '{"city": "Rome"}')]},
+            said("assistant", None, tool_calls=[call("clock", {}), call("weather", '{"city": "Rome"}')]),
             said("tool", "noon", name="clock"),
             said("tool", "sunny", name="weather"),
         ],

@@ -132,8 +132,8 @@ def main():
         models = [load(name, torch.float32), load(name, torch.float64)]
         golden["greedy"].append(greedy(name, models[0]))
         golden["beams"] += beams(name, models)
-    text = ",\n".join(json.dumps(key) + ": [\n" + ",\n".join(map(json.dumps, rows)) + "\n]" for key, rows in golden.items())
-    (GOLDEN / "generate.json").write_text("{" + text + "}\n")
+    parts = [f'"{key}": [\n' + ",\n".join(map(json.dumps, rows)) + "\n]" for key, rows in golden.items()]
+    (GOLDEN / "generate.json").write_text("{" + ",\n".join(parts) + "}\n")
     distinct = len({json.dumps(case["sequences"]) for case in golden["beams"]})
     lengths = sorted({len(row) for case in golden["beams"] for row in case["sequences"]})
     print(f"{len(golden['beams'])} beam cases, {distinct} distinct outcomes, lengths {lengths}")

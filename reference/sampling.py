@@ -211,8 +211,8 @@ def main():
     cases = []
     for name, logits in table.items():
         for steps in [[step] for step in ALONE] + TOGETHER:
-            banned_all = name == "single" and any(step in ("no_repeat_ngram_size", "bad_words_ids") for step, _ in steps)
-            if not banned_all:  # the one token left would be banned: nothing to sample from
+            bans = any(step in ("no_repeat_ngram_size", "bad_words_ids") for step, _ in steps)
+            if not (name == "single" and bans):  # the one token left would be banned: nothing to sample from
                 cases.append(case(name, logits, steps))
     golden = json.dumps({"order": ORDER, "cases": []})[:-2] + "\n"
     golden += ",\n".join(json.dumps(entry) for entry in cases) + "\n]}\n"

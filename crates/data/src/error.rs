@@ -194,7 +194,10 @@ pub enum DataError {
     #[error(
         "{at} has the columns {}, of which {} each make an example; choose one with `columns`, for \
          example `columns = {{ {} = \"{}\" }}`",
-        quoted_list(found), quoted_list(candidates), example_key(candidates), example_column(candidates)
+        quoted_list(found),
+        quoted_list(candidates),
+        example_key(candidates),
+        example_column(candidates)
     )]
     AmbiguousShape {
         /// The row.
@@ -206,7 +209,10 @@ pub enum DataError {
     },
 
     /// A text template that does not parse.
-    #[error("`{setting}` is not a template: {message} at character {position}; write `{{{{` and `}}}}` for braces")]
+    #[error(
+        "`{setting}` is not a template: at character {position}, {message}; write `{{{{` and `}}}}` \
+         for braces"
+    )]
     BadTemplate {
         /// The configuration key.
         setting: &'static str,
@@ -251,6 +257,13 @@ pub enum DataError {
         advice: &'static str,
     },
 
+    /// A filter that no record passes.
+    #[error("`filter` drops all {records} records; loosen it")]
+    AllFiltered {
+        /// How many records there were.
+        records: usize,
+    },
+
     /// No example where at least one is needed.
     #[error("{what} got no example; expected at least one")]
     NoExamples {
@@ -259,14 +272,20 @@ pub enum DataError {
     },
 
     /// An example without a token.
-    #[error("example {index} has no token; expected at least one, so filter empty records out")]
+    #[error(
+        "example {index}, counted from 0, has no token; expected at least one, so filter empty \
+         records out"
+    )]
     EmptyExample {
         /// The example's 0-based place among those given.
         index: usize,
     },
 
     /// A loss mask of another length than its ids.
-    #[error("example {index} has {ids} ids but a loss mask of {mask}; expected one flag a token")]
+    #[error(
+        "example {index}, counted from 0, has {ids} ids but a loss mask of {mask}; expected one flag \
+         a token"
+    )]
     MaskLength {
         /// The example's 0-based place among those given.
         index: usize,
@@ -278,8 +297,8 @@ pub enum DataError {
 
     /// An example that does not fit into a packed row.
     #[error(
-        "example {index} has {length} tokens, more than the {max_length} of a packed row; raise \
-         `max_length`, filter long records out, or allow truncation"
+        "example {index}, counted from 0, has {length} tokens, more than the {max_length} of a packed \
+         row; raise `max_length`, filter long records out, or allow truncation"
     )]
     TooLong {
         /// The example's 0-based place among those given.
@@ -292,8 +311,8 @@ pub enum DataError {
 
     /// A packing plan that was made for other examples.
     #[error(
-        "the packing plan does not fit these examples: {what} {named} of {available}; plan again \
-         from the examples that are packed"
+        "the packing plan names {what} {named}, but there are {available}; plan again from the \
+         examples that are packed"
     )]
     PlanMismatch {
         /// What the plan names.
@@ -306,7 +325,7 @@ pub enum DataError {
 
     /// A saved order that belongs to other data or settings.
     #[error(
-        "the saved order has {what} {saved}, this run has {now}; resume with the data and settings \
+        "the saved order has `{what}` {saved}, this run has {now}; resume with the data and settings \
          it was saved with"
     )]
     OrderMismatch {
@@ -394,7 +413,7 @@ pub(crate) fn nearest<'a>(name: &str, candidates: &'a [String]) -> Option<&'a St
 }
 
 fn known_columns(name: &str, known: &[String]) -> String {
-    let list = format!("it has {}", quoted_list(known));
+    let list = format!("its columns are {}", quoted_list(known));
     match nearest(name, known) {
         Some(near) => format!("did you mean `{near}`? {list}"),
         None => list,

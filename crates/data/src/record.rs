@@ -225,10 +225,8 @@ impl Wanted {
     /// The shape that the row's own column names tell.
     fn detected(&self, row: &Row) -> Result<Shape, DataError> {
         let is_there = |name: &&str| row.columns.get(*name).is_some_and(|value| !value.is_null());
-        let found: Vec<&str> = ["text", "prompt", "messages", "conversations"]
-            .into_iter()
-            .filter(is_there)
-            .collect();
+        let found: Vec<&str> =
+            ["text", "prompt", "messages", "conversations"].into_iter().filter(is_there).collect();
         let column = |name: &str| Part::Column { name: name.to_owned(), setting: "columns" };
         match found.as_slice() {
             ["text"] => Ok(Shape::Text(column("text"))),

@@ -36,13 +36,13 @@ pub fn select(
         tracing::info!(dropped, kept = records.len(), "filtered records");
     }
     if records.is_empty() {
-        return Err(DataError::NoExamples { what: "the selection, after the filter," });
+        return Err(DataError::AllFiltered { records: before });
     }
     if config.shuffle {
         records = shuffle(records, seed);
     }
     if let Some(count) = config.select {
-        enough("select", count, records.len(), "lower it, or leave it out to take all")?;
+        enough("select", count, records.len(), 0, "lower it, or leave it out to take all")?;
         records.truncate(count);
     }
     let held_out = holdout(config.validation.as_ref(), records.len())?;
@@ -83,24 +83,26 @@ fn holdout(validation: Option<&Validation>, available: usize) -> Result<usize, D
     match validation {
         None | Some(Validation::Source(_)) => Ok(0),
         Some(Validation::Count(count)) => {
-            enough("validation", *count, available.saturating_sub(1), ADVICE)?;
+            enough("validation", *count, available, 1, ADVICE)?;
             Ok(*count)
         }
         Some(Validation::Share(share)) => {
-            enough("validation", 1, available.saturating_sub(1), ADVICE)?;
+            enough("validation", 1, available, 1, ADVICE)?;
             let count = (share * available as f64).round() as usize;
             Ok(count.clamp(1, available - 1))
         }
     }
 }
 
+/// Checks that taking `wanted` of `available` records leaves at least `left`.
 fn enough(
     setting: &'static str,
     wanted: usize,
     available: usize,
+    left: usize,
     advice: &'static str,
 ) -> Result<(), DataError> {
-    if wanted <= available {
+    if wanted.saturating_add(left) <= available {
         return Ok(());
     }
     Err(DataError::TooFewRecords { setting, wanted, available, advice })

@@ -68,7 +68,9 @@ impl Message {
     /// Makes a message with a role and a text.
     pub fn new(role: &str, content: &str) -> Self {
         let fields = [("role", role), ("content", content)];
-        Self { fields: fields.map(|(key, text)| (key.to_owned(), text.into())).into_iter().collect() }
+        Self {
+            fields: fields.map(|(key, text)| (key.to_owned(), text.into())).into_iter().collect(),
+        }
     }
 
     /// Who speaks: `system`, `user`, `assistant`, `tool`, or what else the template knows.
@@ -151,7 +153,9 @@ impl ChatTemplate {
         source: &str,
         special_tokens: &BTreeMap<String, String>,
     ) -> Result<Self, TemplateError> {
-        let (rewritten, has_generation) = generation::rewrite_tags(source);
+        // Jinja reads every kind of line end as a line feed.
+        let lines = source.replace("\r\n", "\n").replace('\r', "\n");
+        let (rewritten, has_generation) = generation::rewrite_tags(&lines);
         let mut environment = Environment::new();
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
@@ -219,26 +223,28 @@ impl ChatTemplate {
         variables.entry("documents").or_insert(Value::Null);
         variables.insert("tools".to_owned(), options.tools.clone().unwrap_or(Value::Null));
         variables.insert("add_generation_prompt".to_owned(), options.add_generation_prompt.into());
-        let messages = messages.iter().map(|message| Value::Object(with_reasoning(message)));
+        let messages = messages.iter().map(|message| Value::Object(visible_fields(message)));
         variables.insert("messages".to_owned(), messages.collect());
         variables
     }
 }
 
-/// Gives a message's reasoning the two names that templates read it under.
+/// A message's fields as a template sees them.
 ///
-/// `reasoning_content` is the usual one; `thinking` comes first where it is new, because the order
-/// of fields shows in a template that prints the whole message.
-fn with_reasoning(message: &Message) -> Map<String, Value> {
-    const NAMES: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
-    let given = NAMES.iter().find_map(|name| message.fields.get(*name).filter(|v| !v.is_null()));
-    let Some(reasoning) = given else {
-        return message.fields.clone();
+/// Empty ones (`"tool_calls": null`) are left out, because templates test whether a field is there.
+/// Reasoning is given under both names that templates read: `reasoning_content` is the usual one,
+/// `thinking` comes first where it is new.
+fn visible_fields(message: &Message) -> Map<String, Value> {
+    const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
+    let given = message.fields.iter().filter(|(_, value)| !value.is_null());
+    let given: Map<String, Value> = given.map(|(k, v)| (k.clone(), v.clone())).collect();
+    let Some(reasoning) = REASONING.iter().find_map(|name| given.get(*name)).cloned() else {
+        return given;
     };
     let mut fields = Map::new();
     fields.insert("thinking".to_owned(), reasoning.clone());
-    fields.extend(message.fields.clone());
-    fields.insert("reasoning_content".to_owned(), reasoning.clone());
+    fields.extend(given);
+    fields.insert("reasoning_content".to_owned(), reasoning);
     fields
 }
 

@@ -6,166 +6,25 @@
 //! tokenizer that pads in silence would put padding into the loss.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 use tokenizers::processors::PostProcessorWrapper;
 use tokenizers::processors::template::TemplateProcessing;
 
-use crate::template::{ChatTemplate, TemplateError};
+use crate::template::ChatTemplate;
 
+mod error;
 pub mod gguf;
 mod hf;
 mod stream;
 
+pub use error::TokenizerError;
 pub use stream::DecodeStream;
 
 #[cfg(test)]
-mod tests;
-
-/// What can go wrong when a tokenizer is loaded, used or saved.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TokenizerError {
-    /// A directory without `tokenizer.json`.
-    #[error(
-        "there is no `tokenizer.json` in `{}`; a tokenizer in an older form becomes one with \
-         `transformers`: `AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)`",
-        dir.display()
-    )]
-    Missing {
-        /// The directory.
-        dir: PathBuf,
-    },
-    /// A path that is neither a directory nor a GGUF file.
-    #[error(
-        "`{}` is no tokenizer: expected a directory that holds `tokenizer.json`, or a `.gguf` file",
-        path.display()
-    )]
-    UnknownKind {
-        /// The path.
-        path: PathBuf,
-    },
-    /// A file that cannot be read.
-    #[error("cannot read `{}`", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        #[source]
-        source: io::Error,
-    },
-    /// A file that cannot be written.
-    #[error("cannot write `{}`", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        #[source]
-        source: io::Error,
-    },
-    /// A side file, such as `tokenizer_config.json`, that is not a JSON object.
-    #[error("`{}` is not a JSON object; get the file again from where the model came from", path.display())]
-    NotJson {
-        /// The file.
-        path: PathBuf,
-        /// The parser's complaint, with its line.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// A `tokenizer.json` that the tokenizers library does not accept.
-    #[error(
-        "`{}` is not a tokenizer the `tokenizers` library can read; it may be cut short, or a \
-         git-lfs pointer: get the file again from where the model came from",
-        path.display()
-    )]
-    Garbled {
-        /// The file.
-        path: PathBuf,
-        /// The library's complaint.
-        #[source]
-        source: tokenizers::Error,
-    },
-    /// A key with a value of the wrong kind.
-    #[error("`{key}` in `{}` is {value}, must be {expected}", path.display())]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: String,
-        /// What it holds.
-        value: String,
-        /// What it should hold.
-        expected: &'static str,
-    },
-    /// A special token that the vocabulary does not have.
-    #[error(
-        "the `{role}` \"{token}\" is not in the tokenizer's vocabulary; correct `{role}` in \
-         `tokenizer_config.json`, or add the token to `tokenizer.json`"
-    )]
-    UnknownSpecialToken {
-        /// Its role, such as `eos_token`.
-        role: String,
-        /// The token.
-        token: String,
-    },
-    /// The vocabulary in a GGUF file cannot be used.
-    #[error("the tokenizer in the GGUF file cannot be used")]
-    Gguf {
-        /// Why not.
-        #[source]
-        source: gguf::GgufTokenizerError,
-    },
-    /// A GGUF file that cannot be opened.
-    #[error("cannot open the GGUF file `{}`", path.display())]
-    OpenGguf {
-        /// The file.
-        path: PathBuf,
-        /// The reader's complaint.
-        #[source]
-        source: hybrid_gguf::GgufError,
-    },
-    /// The tokenizers library failed on a text.
-    #[error("the tokenizer failed to encode a text of {bytes} bytes")]
-    Encode {
-        /// How long the text was.
-        bytes: usize,
-        /// The library's complaint.
-        #[source]
-        source: tokenizers::Error,
-    },
-    /// The tokenizers library failed on a sequence of ids.
-    #[error("the tokenizer failed to decode {tokens} token ids")]
-    Decode {
-        /// How many ids there were.
-        tokens: usize,
-        /// The library's complaint.
-        #[source]
-        source: tokenizers::Error,
-    },
-    /// The tokenizer cannot be turned into a `tokenizer.json`.
-    #[error("the tokenizer cannot be written as JSON")]
-    Serialize {
-        /// The serializer's complaint.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// There is no chat template.
-    #[error(
-        "this tokenizer has no chat template, which `messages` need; set `chat_template` to a \
-         Jinja template, or take a model trained for chat"
-    )]
-    NoChatTemplate,
-    /// The chat template cannot be used.
-    #[error("the tokenizer's chat template cannot be used")]
-    ChatTemplate {
-        /// Why not.
-        #[source]
-        source: TemplateError,
-    },
-}
+pub(crate) mod tests;
 
 /// Token ids with the place in the text that each one came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,7 +70,10 @@ impl Tokenizer {
     ///
     /// Those of [`Tokenizer::from_dir`] and [`Tokenizer::from_gguf`].
     pub fn from_path(path: &Path) -> Result<Self, TokenizerError> {
-        if path.is_dir() {
+        let metadata = path
+            .metadata()
+            .map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?;
+        if metadata.is_dir() {
             return Self::from_dir(path);
         }
         if path.file_name().is_some_and(|name| name == hf::TOKENIZER) {
@@ -244,10 +106,10 @@ impl Tokenizer {
     /// [`TokenizerError::Gguf`] if the file has no tokenizer, one of a kind this crate does not
     /// know, or one that contradicts itself.
     pub fn from_gguf(file: &hybrid_gguf::GgufFile) -> Result<Self, TokenizerError> {
-        let vocabulary = gguf::Vocabulary::from_metadata(file.metadata())
-            .map_err(|source| TokenizerError::Gguf { source })?;
-        let (inner, parts) =
-            vocabulary.build().map_err(|source| TokenizerError::Gguf { source })?;
+        let built = gguf::Vocabulary::from_metadata(file.metadata())
+            .and_then(gguf::Vocabulary::build)
+            .map_err(|source| TokenizerError::Gguf { path: file.path().to_owned(), source });
+        let (inner, parts) = built?;
         Self::new(inner, parts)
     }
 
@@ -507,11 +369,9 @@ fn set_affixes(
     let processor = TemplateProcessing::builder()
         .try_single(single)
         .and_then(|builder| builder.try_pair(pair))
-        .map_err(|source| source.to_string())
-        .and_then(|builder| {
-            builder.special_tokens(special).build().map_err(|source| source.to_string())
-        })
-        .map_err(|message| TokenizerError::Encode { bytes: 0, source: message.into() })?;
+        .map_err(tokenizers::Error::from)
+        .and_then(|builder| Ok(builder.special_tokens(special).build()?))
+        .map_err(|source| TokenizerError::Affixes { source })?;
     inner.with_post_processor(Some(processor));
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! The crate knows the container, not the models in it: what a key or a tensor name means is the
 //! business of whoever asks for it. It never writes. Read it in this order:
 //!
-//! 1. [`file`] — [`GgufFile`], the one entry point: open a file, look up metadata, read tensors.
+//! 1. [`mod@file`] — [`GgufFile`], the one entry point: open a file, look up metadata, read tensors.
 //! 2. [`value`] and [`metadata`] — what a key may hold and how to ask for a type.
 //! 3. [`header`] — the layout of versions 2 and 3, and every check made before the file is trusted.
 //! 4. [`dtype`] and [`dequantize`] — the storage types and how each becomes `f32`.

@@ -218,6 +218,7 @@ impl DecoderConfig {
         let sizes = [
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
+            ("word_embed_proj_dim", self.embedding_size),
             ("num_hidden_layers", self.layers.len()),
             ("num_attention_heads", heads),
             ("num_key_value_heads", kv_heads),
@@ -230,6 +231,12 @@ impl DecoderConfig {
         }
         if let Some((name, size)) = sizes.iter().find(|(_, size)| *size > MAX_SIZE) {
             return inconsistent(format!("`{name}` is {size}, more than {MAX_SIZE}"));
+        }
+        let parameters = self.parameter_count();
+        if parameters > MAX_PARAMETERS {
+            return inconsistent(format!(
+                "the sizes make {parameters} parameters, more than {MAX_PARAMETERS}"
+            ));
         }
         if heads % kv_heads != 0 {
             return inconsistent(format!(
@@ -248,15 +255,18 @@ impl DecoderConfig {
         Ok(())
     }
 
-    /// Number of parameters, the tied head counted once.
+    /// Number of parameters, the tied head counted once; `usize::MAX` when there are more.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
         crate::family::parameter_map(self)
             .iter()
-            .map(|source| source.shape.iter().product::<usize>())
-            .sum()
+            .map(|source| source.shape.iter().copied().fold(1, usize::saturating_mul))
+            .fold(0, usize::saturating_add)
     }
 }
 
 /// No size in a configuration is larger; a larger one is a typing error or an attack.
 const MAX_SIZE: usize = 1 << 28;
+
+/// As [`MAX_SIZE`], for all parameters together: four terabytes of f32.
+const MAX_PARAMETERS: usize = 1 << 40;

@@ -141,7 +141,7 @@ fn typed_layers(
             }
         };
         let attends = match window {
-            Some(window) if nearby => Attends::Nearby { window: window.max(1) },
+            Some(window) if nearby => Attends::Nearby { window },
             _ => Attends::Everything,
         };
         Ok(LayerConfig { attends, score_divisor: 1.0 })
@@ -151,10 +151,15 @@ fn typed_layers(
 
 /// A nullable key whose absence means `default` (null means none).
 fn window(reader: ConfigReader<'_>, default: Option<usize>) -> Result<Option<usize>, ConfigError> {
-    if reader.raw().contains_key("sliding_window") {
-        reader.opt_usize(&["sliding_window"])
-    } else {
-        Ok(default)
+    if !reader.raw().contains_key("sliding_window") {
+        return Ok(default);
+    }
+    match reader.opt_usize(&["sliding_window"])? {
+        Some(0) => Err(ConfigError::Inconsistent(
+            "`sliding_window` is 0, must be at least 1 (a token sees itself), or null for none"
+                .to_owned(),
+        )),
+        window => Ok(window),
     }
 }
 
@@ -170,11 +175,8 @@ fn refuse(reader: ConfigReader<'_>, key: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// The size of a head: given, or the hidden size divided by the heads.
-fn head_dim(reader: ConfigReader<'_>, hidden: usize, heads: usize) -> Result<usize, ConfigError> {
-    if let Some(given) = reader.opt_usize(&["head_dim"])? {
-        return Ok(given);
-    }
+/// The hidden size divided by the heads.
+fn even_head_dim(hidden: usize, heads: usize) -> Result<usize, ConfigError> {
     if heads == 0 || hidden % heads != 0 {
         return Err(ConfigError::Inconsistent(format!(
             "a hidden size of {hidden} cannot be shared by {heads} attention heads"

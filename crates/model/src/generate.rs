@@ -1,19 +1,22 @@
 //! From prompts to completions: batched, cached, one host round trip a step.
 
-use burn::tensor::{Device, Tensor};
+mod batch;
+pub mod beam;
+
+use burn::module::Module;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::cache::KvCache;
 use crate::decoder::Decoder;
-use crate::input::{Rows, TokenInput};
 use crate::sampling::{self, Choice, History, SamplingConfig, SamplingError};
+use batch::{Batch, HostLogits};
 
 /// How completions are made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenerateOptions {
-    /// Most tokens of a completion. A completion also ends where the model's context does.
+    /// Most tokens of a completion. A completion also ends where it fills, with its prompt, the
+    /// model's context, however long the other prompts of the batch are.
     pub max_new_tokens: usize,
     /// How each token is chosen.
     pub sampling: SamplingConfig,
@@ -21,7 +24,8 @@ pub struct GenerateOptions {
     pub eos_ids: Vec<u32>,
     /// Completions of each prompt; the prompt is read once for all of them.
     pub samples: usize,
-    /// Row `i` draws from stream `i` of this seed, whatever else is in the batch.
+    /// Completion `i` (of prompt `i / samples`) draws from stream `i` of this seed, whatever else
+    /// is in the batch.
     pub seed: u64,
 }
 
@@ -106,9 +110,25 @@ pub enum GenerateError {
         /// Rows of the embedding.
         vocab_size: usize,
     },
-    /// A setting out of range.
+    /// A sampling setting out of range.
     #[error("the sampling settings are not usable")]
     Sampling(#[from] SamplingError),
+    /// A setting of the beam search out of range.
+    #[error("the beam search settings are not usable: `{field}` is {value}, must be {allowed}")]
+    Beams {
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// Logits that do not come back from the device.
+    #[error("the logits cannot be read from the device: {reason}")]
+    Device {
+        /// What the backend says.
+        reason: String,
+    },
     /// Logits no token can be drawn from.
     #[error(
         "no token can be chosen for prompt {row} at step {step}: the logits hold NaN or infinity, \
@@ -125,7 +145,7 @@ pub enum GenerateError {
 /// Continues every prompt; completions come in the order of prompts, the samples of one together.
 ///
 /// `observe(row, choice)` is called for every token as it comes, where `row` counts completions;
-/// its verdict can end the row or everything.
+/// its verdict can end the row or everything. No gradient is recorded, whatever the device.
 ///
 /// # Errors
 ///
@@ -138,37 +158,40 @@ pub fn generate(
     observe: &mut dyn FnMut(usize, Choice) -> Verdict,
 ) -> Result<Vec<Completion>, GenerateError> {
     options.sampling.validate()?;
-    check_prompts(decoder, prompts)?;
-    let mut run = Run::new(prompts, options);
-    if prompts.is_empty() || options.max_new_tokens == 0 || options.samples == 0 {
+    let limits = check_prompts(decoder, prompts, options.max_new_tokens)?;
+    let longest = limits.iter().copied().max().unwrap_or(0);
+    let mut run = Run::new(prompts, limits, options);
+    if run.active.is_empty() || longest == 0 {
         return Ok(run.completions);
     }
-    let (mut cache, mut pads, mut logits) = prefill(decoder, prompts, options);
-    repeat_rows(&mut cache, &mut pads, &mut logits, options.samples);
+    let decoder = decoder.valid();
+    let (mut batch, mut logits) = Batch::read(&decoder, prompts, longest)?;
+    if options.samples > 1 {
+        let copies = |row| std::iter::repeat_n(row, options.samples);
+        let rows: Vec<usize> = (0..prompts.len()).flat_map(copies).collect();
+        batch.select_rows(&rows);
+        logits.select_rows(&rows);
+    }
     loop {
         let next = run.step(&logits, observe)?;
-        let room = cache.len() < cache.capacity();
-        if next.is_empty() || !room {
+        if next.is_empty() {
             return Ok(run.completions);
         }
-        let kept: Vec<usize> = next.iter().map(|(slot, _)| *slot).collect();
-        if kept.len() < pads.len() {
-            cache.select_rows(&kept);
-            pads = kept.iter().map(|slot| pads[*slot]).collect();
-        }
-        let ids: Vec<u32> = next.iter().map(|(_, token)| *token).collect();
-        let rows = Rows::LeftPadded { pads: pads.clone() };
-        let input = TokenInput::new(&ids, [ids.len(), 1], rows, &decoder.device());
-        let hidden = decoder.hidden(&input, Some(&mut cache));
-        logits = host_logits(decoder, hidden);
+        let (kept, ids): (Vec<usize>, Vec<u32>) = next.into_iter().unzip();
+        batch.select_rows(&kept);
+        logits = batch.push(&ids)?;
     }
 }
 
-/// Checks that the model can read the prompts.
-fn check_prompts(decoder: &Decoder, prompts: &[Vec<u32>]) -> Result<(), GenerateError> {
+/// Checks that the model can read the prompts; returns how many tokens each completion may have.
+fn check_prompts(
+    decoder: &Decoder,
+    prompts: &[Vec<u32>],
+    max_new_tokens: usize,
+) -> Result<Vec<usize>, GenerateError> {
     let config = decoder.config();
     let (vocab_size, context) = (config.vocab_size, config.max_positions);
-    for (row, prompt) in prompts.iter().enumerate() {
+    let check = |(row, prompt): (usize, &Vec<u32>)| {
         if prompt.is_empty() {
             return Err(GenerateError::EmptyPrompt { row });
         }
@@ -178,74 +201,25 @@ fn check_prompts(decoder: &Decoder, prompts: &[Vec<u32>]) -> Result<(), Generate
         if let Some(id) = prompt.iter().find(|id| **id as usize >= vocab_size) {
             return Err(GenerateError::UnknownToken { row, id: *id, vocab_size });
         }
-    }
-    Ok(())
-}
-
-/// Logits of the next tokens, `[rows][v]` on the host.
-type HostLogits = Vec<Vec<f32>>;
-
-/// Reads all prompts at once, left-padded to the longest.
-fn prefill(
-    decoder: &Decoder,
-    prompts: &[Vec<u32>],
-    options: &GenerateOptions,
-) -> (KvCache, Vec<usize>, HostLogits) {
-    let device: Device = decoder.device();
-    let width = prompts.iter().map(Vec::len).max().unwrap_or(0);
-    let pads: Vec<usize> = prompts.iter().map(|prompt| width - prompt.len()).collect();
-    let mut ids = Vec::with_capacity(prompts.len() * width);
-    for (prompt, pad) in prompts.iter().zip(&pads) {
-        ids.extend(std::iter::repeat_n(0, *pad));
-        ids.extend_from_slice(prompt);
-    }
-    let context = decoder.config().max_positions;
-    let shortest_pad = pads.iter().copied().min().unwrap_or(0);
-    let capacity = (width + options.max_new_tokens).min(context + shortest_pad);
-    let mut cache = KvCache::new(decoder.config(), prompts.len(), capacity, &device);
-    let rows = Rows::LeftPadded { pads: pads.clone() };
-    let input = TokenInput::new(&ids, [prompts.len(), width], rows, &device);
-    let hidden = decoder.hidden(&input, Some(&mut cache));
-    let last = hidden.slice_dim(1, width - 1..width);
-    let logits = host_logits(decoder, last);
-    (cache, pads, logits)
-}
-
-/// Gives every sample of a prompt its own row.
-fn repeat_rows(
-    cache: &mut KvCache,
-    pads: &mut Vec<usize>,
-    logits: &mut HostLogits,
-    samples: usize,
-) {
-    if samples == 1 {
-        return;
-    }
-    let rows: Vec<usize> =
-        (0..pads.len()).flat_map(|row| std::iter::repeat_n(row, samples)).collect();
-    cache.select_rows(&rows);
-    *pads = rows.iter().map(|row| pads[*row]).collect();
-    *logits = rows.iter().map(|row| logits[*row].clone()).collect();
-}
-
-fn host_logits(decoder: &Decoder, hidden: Tensor<3>) -> HostLogits {
-    let logits = decoder.logits(hidden).into_data();
-    let flat: Vec<f32> = logits.iter::<f32>().collect();
-    flat.chunks(decoder.config().vocab_size).map(<[f32]>::to_vec).collect()
+        Ok(max_new_tokens.min(context - prompt.len()))
+    };
+    prompts.iter().enumerate().map(check).collect()
 }
 
 /// The completions being made, and which of them are still growing.
 struct Run<'a> {
     prompts: &'a [Vec<u32>],
+    /// Most tokens of each prompt's completions.
+    limits: Vec<usize>,
     options: &'a GenerateOptions,
     completions: Vec<Completion>,
     rngs: Vec<ChaCha8Rng>,
-    /// Completion of each cache row.
+    /// Completion of each row of the batch.
     active: Vec<usize>,
 }
 
 impl<'a> Run<'a> {
-    fn new(prompts: &'a [Vec<u32>], options: &'a GenerateOptions) -> Self {
+    fn new(prompts: &'a [Vec<u32>], limits: Vec<usize>, options: &'a GenerateOptions) -> Self {
         let count = prompts.len() * options.samples;
         let empty = Completion {
             token_ids: Vec::new(),
@@ -259,6 +233,7 @@ impl<'a> Run<'a> {
         };
         Self {
             prompts,
+            limits,
             options,
             completions: vec![empty; count],
             rngs: (0..count).map(stream).collect(),
@@ -266,7 +241,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Chooses one token a row; returns cache row and token of the rows that go on.
+    /// Chooses one token a row; returns row of the batch and token of those that go on.
     fn step(
         &mut self,
         logits: &HostLogits,
@@ -286,7 +261,7 @@ impl<'a> Run<'a> {
                 completion.stop_reason = StopReason::Eos;
             } else if verdict == Verdict::StopRow {
                 completion.stop_reason = StopReason::Stop;
-            } else if completion.token_ids.len() < self.options.max_new_tokens {
+            } else if completion.token_ids.len() < self.limits[row / self.options.samples] {
                 next.push((slot, choice.token));
             }
         }
@@ -297,10 +272,11 @@ impl<'a> Run<'a> {
         Ok(next)
     }
 
+    /// One token a row. The rows draw from streams of their own, so their order does not matter.
     fn choose(&mut self, logits: &HostLogits) -> Result<Vec<Choice>, GenerateError> {
         let mut rngs: Vec<ChaCha8Rng> =
             self.active.iter().map(|row| self.rngs[*row].clone()).collect();
-        let rows = self.active.par_iter().zip(logits).zip(&mut rngs);
+        let rows = self.active.par_iter().zip(logits.rows()).zip(&mut rngs);
         let choices = rows.map(|((row, logits), rng)| {
             let prompt = row / self.options.samples;
             let completion = &self.completions[*row].token_ids;

@@ -59,38 +59,72 @@ impl InitConfig {
     /// [`ConfigError`] when the family is unknown, has no grouped heads though `kv_heads` is
     /// given, or sizes contradict each other.
     pub fn to_config(&self) -> Result<DecoderConfig, ConfigError> {
-        let grouped = self.kv_heads.is_some_and(|kv| kv != self.heads);
+        let grouped = self.kv_heads.filter(|kv| *kv != self.heads);
         let ungrouped_family = ["gpt2", "gpt_neox", "opt"].contains(&self.model_type.as_str());
-        if grouped && ungrouped_family {
+        if let Some(kv_heads) = grouped.filter(|_| ungrouped_family) {
             return Err(ConfigError::Unsupported {
                 key: "kv_heads".to_owned(),
-                value: format!("{:?}", self.kv_heads.unwrap_or(self.heads)),
-                supported: format!("`{}` has no grouped heads", self.model_type),
+                value: kv_heads.to_string(),
+                supported: format!("`{}` has no grouped heads: leave it out", self.model_type),
             });
+        }
+        // With `head_dim` written out, as below, `family::parse` would not compare the two.
+        if !self.hidden_size.is_multiple_of(self.heads) {
+            return Err(ConfigError::Inconsistent(format!(
+                "a hidden size of {} cannot be shared by {} attention heads",
+                self.hidden_size, self.heads
+            )));
         }
         family::parse(&self.to_json())
     }
 
+    /// The `config.json` of the family with these sizes, and whatever `transformers` would
+    /// otherwise fill in with a size or a token id of a published model.
     fn to_json(&self) -> Value {
         let inner = self.intermediate_size.unwrap_or_else(|| self.hidden_size.saturating_mul(4));
-        match self.model_type.as_str() {
+        let mut config = json!({
+            "model_type": self.model_type, "vocab_size": self.vocab_size,
+            "tie_word_embeddings": self.tie_embeddings,
+            "bos_token_id": null, "eos_token_id": null, "pad_token_id": null,
+        });
+        let sizes = match self.model_type.as_str() {
             "gpt2" => json!({
-                "model_type": "gpt2", "vocab_size": self.vocab_size, "n_embd": self.hidden_size,
-                "n_layer": self.layers, "n_head": self.heads, "n_inner": inner,
-                "n_positions": self.context, "tie_word_embeddings": self.tie_embeddings,
+                "n_embd": self.hidden_size, "n_layer": self.layers, "n_head": self.heads,
+                "n_inner": inner, "n_positions": self.context,
             }),
-            other => json!({
-                "model_type": other, "vocab_size": self.vocab_size,
+            "opt" => json!({
                 "hidden_size": self.hidden_size, "word_embed_proj_dim": self.hidden_size,
                 "num_hidden_layers": self.layers, "num_attention_heads": self.heads,
-                "num_key_value_heads": self.kv_heads.unwrap_or(self.heads),
-                "intermediate_size": inner, "ffn_dim": inner,
-                "head_dim": self.hidden_size / self.heads.max(1),
-                "query_pre_attn_scalar": self.hidden_size / self.heads.max(1),
-                "max_position_embeddings": self.context,
-                "tie_word_embeddings": self.tie_embeddings,
+                "ffn_dim": inner, "max_position_embeddings": self.context,
             }),
+            _ => json!({
+                "hidden_size": self.hidden_size, "num_hidden_layers": self.layers,
+                "num_attention_heads": self.heads, "intermediate_size": inner,
+                "max_position_embeddings": self.context,
+            }),
+        };
+        let head_dim = self.hidden_size.checked_div(self.heads);
+        let kv_heads = self.kv_heads.unwrap_or(self.heads);
+        let more = match self.model_type.as_str() {
+            "gpt2" | "gpt_neox" | "opt" => json!({}),
+            "phi3" => json!({
+                "num_key_value_heads": kv_heads,
+                "original_max_position_embeddings": self.context,
+            }),
+            "mistral" => json!({ "num_key_value_heads": kv_heads, "sliding_window": null }),
+            "gemma2" | "gemma3_text" => json!({
+                "num_key_value_heads": kv_heads, "head_dim": head_dim,
+                "query_pre_attn_scalar": head_dim,
+            }),
+            "qwen2" => json!({ "num_key_value_heads": kv_heads }),
+            _ => json!({ "num_key_value_heads": kv_heads, "head_dim": head_dim }),
+        };
+        for part in [sizes, more] {
+            if let (Value::Object(config), Value::Object(part)) = (&mut config, part) {
+                config.extend(part);
+            }
         }
+        config
     }
 }
 

@@ -92,9 +92,15 @@ impl TokenInput {
 
     /// Which keys each query may *not* see, `[b or 1, 1, t, past + t]`; `None` when all may be
     /// seen (one query, no padding, no window in reach).
+    ///
+    /// # Panics
+    ///
+    /// When packed rows follow cached columns, whose samples are not known: the caller's mistake.
     pub(crate) fn blocked(&self, past: usize, attends: Attends) -> Option<Tensor<4, Bool>> {
         let [b, t] = self.dims();
         let total = past + t;
+        let packed = matches!(self.rows, Rows::Packed { .. });
+        assert!(past == 0 || !packed, "packed rows cannot follow cached columns");
         let window = match attends {
             Attends::Everything => total,
             Attends::Nearby { window } => window,
@@ -102,8 +108,7 @@ impl TokenInput {
         let rows = if matches!(self.rows, Rows::RightPadded) { 1 } else { b };
         let padded = match &self.rows {
             Rows::LeftPadded { pads } => pads.iter().any(|pad| *pad > 0),
-            Rows::Packed { .. } => true,
-            Rows::RightPadded => false,
+            Rows::Packed { .. } | Rows::RightPadded => packed,
         };
         if t == 1 && window >= total && !padded {
             return None;

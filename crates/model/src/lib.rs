@@ -11,6 +11,7 @@
 //! 5. [`decoder`]: the network, [`cache`]: its memory while generating.
 //! 6. [`weights`]: weights in and out: safetensors, GGUF, Hugging Face directories.
 //! 7. [`sampling`] and [`generate`]: from logits to tokens, on the host, by seed.
+//! 8. [`perplexity`]: how probable given texts are. [`init`]: models from scratch.
 //!
 //! # Shapes
 //!
@@ -26,6 +27,7 @@ pub mod generate;
 pub mod init;
 pub mod input;
 pub mod ops;
+pub mod perplexity;
 pub mod rope;
 pub mod sampling;
 pub mod weights;

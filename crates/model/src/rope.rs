@@ -59,11 +59,6 @@ pub enum RopeScaling {
         /// Factor of cosine and sine.
         attention_factor: f64,
     },
-    /// One divisor a frequency, given outright (the `rope_freqs` tensor of a GGUF file).
-    Factors {
-        /// Divisors.
-        factors: Vec<f64>,
-    },
 }
 
 /// One set of rotary angles.
@@ -75,6 +70,86 @@ pub struct RopeConfig {
     pub rotary_dim: usize,
     /// The scaling.
     pub scaling: RopeScaling,
+}
+
+impl RopeScaling {
+    /// Checks the ranges; `frequencies` is half the rotary dimensions.
+    fn validate(&self, frequencies: usize) -> Result<(), ConfigError> {
+        match self {
+            RopeScaling::None => Ok(()),
+            RopeScaling::Linear { factor } => at_least_one("factor", *factor),
+            RopeScaling::Llama3 {
+                factor,
+                low_freq_factor,
+                high_freq_factor,
+                original_max_positions,
+            } => {
+                at_least_one("factor", *factor)?;
+                above_zero("low_freq_factor", *low_freq_factor)?;
+                above_zero(ORIGINAL, *original_max_positions as f64)?;
+                if high_freq_factor > low_freq_factor {
+                    return Ok(());
+                }
+                Err(ConfigError::Inconsistent(format!(
+                    "`high_freq_factor` is {high_freq_factor}, must be above `low_freq_factor`, \
+                     which is {low_freq_factor}"
+                )))
+            }
+            RopeScaling::Yarn {
+                factor,
+                beta_fast,
+                beta_slow,
+                original_max_positions,
+                attention_factor,
+                ..
+            } => {
+                at_least_one("factor", *factor)?;
+                above_zero("beta_fast", *beta_fast)?;
+                above_zero("beta_slow", *beta_slow)?;
+                above_zero(ORIGINAL, *original_max_positions as f64)?;
+                above_zero("attention_factor", *attention_factor)
+            }
+            RopeScaling::LongRope {
+                short_factor,
+                long_factor,
+                original_max_positions,
+                attention_factor,
+            } => {
+                divisors("short_factor", short_factor, frequencies)?;
+                divisors("long_factor", long_factor, frequencies)?;
+                above_zero(ORIGINAL, *original_max_positions as f64)?;
+                above_zero("attention_factor", *attention_factor)
+            }
+        }
+    }
+}
+
+const ORIGINAL: &str = "original_max_position_embeddings";
+
+fn above_zero(name: &str, value: f64) -> Result<(), ConfigError> {
+    if value > 0.0 && value <= f64::from(f32::MAX) {
+        return Ok(());
+    }
+    let what = format!("the rotary scaling `{name}` is {value}, must be a number above 0");
+    Err(ConfigError::Inconsistent(what))
+}
+
+fn at_least_one(name: &str, value: f64) -> Result<(), ConfigError> {
+    if value >= 1.0 && value <= f64::from(f32::MAX) {
+        return Ok(());
+    }
+    let what = format!("the rotary scaling `{name}` is {value}, must be at least 1");
+    Err(ConfigError::Inconsistent(what))
+}
+
+fn divisors(name: &str, list: &[f64], count: usize) -> Result<(), ConfigError> {
+    if list.len() != count {
+        return Err(ConfigError::Inconsistent(format!(
+            "`{name}` has {} entries, needs {count} (half the rotary dimensions)",
+            list.len()
+        )));
+    }
+    list.iter().try_for_each(|divisor| above_zero(name, *divisor))
 }
 
 impl RopeConfig {
@@ -92,26 +167,11 @@ impl RopeConfig {
                  least 2 and at most {head_dim}"
             ));
         }
-        if !(self.theta > 0.0) {
-            return inconsistent(format!("`rope_theta` is {}, must be above 0", self.theta));
+        // At 1 all wavelengths would be alike, and YaRN would divide by the logarithm of 1.
+        if !(self.theta > 1.0 && self.theta <= f64::from(f32::MAX)) {
+            return inconsistent(format!("`rope_theta` is {}, must be above 1", self.theta));
         }
-        let lists: &[(&str, &[f64])] = match &self.scaling {
-            RopeScaling::LongRope { short_factor, long_factor, .. } => {
-                &[("short_factor", short_factor), ("long_factor", long_factor)]
-            }
-            RopeScaling::Factors { factors } => &[("rope factors", factors)],
-            _ => &[],
-        };
-        for (name, list) in lists {
-            if list.len() != dim / 2 || list.iter().any(|factor| !(*factor > 0.0)) {
-                return inconsistent(format!(
-                    "`{name}` has {} entries, needs {} above 0 (half the rotary dimensions)",
-                    list.len(),
-                    dim / 2
-                ));
-            }
-        }
-        Ok(())
+        self.scaling.validate(dim / 2)
     }
 
     /// Inverse frequencies for a sequence of `total` tokens, `rotary_dim / 2` of them, and the
@@ -138,7 +198,6 @@ impl RopeConfig {
                 let factors = if long { long_factor } else { short_factor };
                 (divided(&plain, factors), *attention_factor as f32)
             }
-            RopeScaling::Factors { factors } => (divided(&plain, factors), 1.0),
         }
     }
 
@@ -190,7 +249,9 @@ impl RopeConfig {
             (low, high) = (low.floor(), high.ceil());
         }
         let (low, high) = (low.max(0.0), high.min(dim - 1.0));
-        let width = if low >= high { 0.001 } else { high - low };
+        // Negative where the original context is shorter than the slow rotations: then nothing is
+        // interpolated, as in `transformers`.
+        let width = if (high - low).abs() > 0.0 { high - low } else { 0.001 };
         let blend = |(i, frequency): (usize, &f32)| {
             let ramp = ((i as f64 - low) / width).clamp(0.0, 1.0);
             let frequency = f64::from(*frequency);
@@ -270,31 +331,25 @@ fn parse_scaling(
     model: ConfigReader<'_>,
     context: RopeContext,
 ) -> Result<RopeScaling, ConfigError> {
-    if let Some(factors) = model.opt_f64_list("hybrid_rope_factors")? {
-        return Ok(RopeScaling::Factors { factors });
-    }
     let kind = rope.opt_str(&["rope_type", "type"])?.unwrap_or("default");
-    let factor = |default: f64| -> Result<f64, ConfigError> {
-        let factor = rope.f64_or(&["factor"], default)?;
-        let wrong = format!("the rotary scaling `factor` is {factor}, must be at least 1");
-        if factor >= 1.0 { Ok(factor) } else { Err(ConfigError::Inconsistent(wrong)) }
-    };
-    let key = ["original_max_position_embeddings"];
     // Phi-3 keeps the key beside the rotary parameters, and there it has precedence.
-    let original = match model.opt_usize(&key)? {
+    let original = match model.opt_usize(&[ORIGINAL])? {
         Some(original) => original,
-        None => rope.opt_usize(&key)?.unwrap_or(context.max_positions),
+        None => rope.opt_usize(&[ORIGINAL])?.unwrap_or(context.max_positions),
     };
+    let needed = |key: &str| rope.opt_f64(&[key])?.ok_or_else(|| missing(rope, key));
     match kind {
         "default" => Ok(RopeScaling::None),
-        "linear" => Ok(RopeScaling::Linear { factor: factor(1.0)? }),
+        "linear" => Ok(RopeScaling::Linear { factor: needed("factor")? }),
         "llama3" => Ok(RopeScaling::Llama3 {
-            factor: factor(8.0)?,
-            low_freq_factor: rope.f64_or(&["low_freq_factor"], 1.0)?,
-            high_freq_factor: rope.f64_or(&["high_freq_factor"], 4.0)?,
+            factor: needed("factor")?,
+            low_freq_factor: needed("low_freq_factor")?,
+            high_freq_factor: needed("high_freq_factor")?,
             original_max_positions: original,
         }),
-        "yarn" => parse_yarn(rope, factor(1.0)?, original),
+        // The first Phi-3 files named their scaling so.
+        "yarn" if model.model_type() == "phi3" => parse_longrope(rope, context, original),
+        "yarn" => parse_yarn(rope, context, original),
         "longrope" | "su" => parse_longrope(rope, context, original),
         other => Err(ConfigError::Unsupported {
             key: "rope_type".to_owned(),
@@ -304,11 +359,28 @@ fn parse_scaling(
     }
 }
 
+fn missing(rope: ConfigReader<'_>, key: &str) -> ConfigError {
+    ConfigError::Missing {
+        key: format!("rope_parameters.{key}"),
+        model_type: rope.model_type().to_owned(),
+    }
+}
+
+/// The extension of the context: given, or what the two context lengths say.
+fn extension(
+    rope: ConfigReader<'_>,
+    context: RopeContext,
+    original: usize,
+) -> Result<f64, ConfigError> {
+    rope.f64_or(&["factor"], context.max_positions as f64 / original.max(1) as f64)
+}
+
 fn parse_yarn(
     rope: ConfigReader<'_>,
-    factor: f64,
+    context: RopeContext,
     original: usize,
 ) -> Result<RopeScaling, ConfigError> {
+    let factor = extension(rope, context, original)?;
     let magnitude = |scale: f64| if factor <= 1.0 { 1.0 } else { 0.1 * scale * factor.ln() + 1.0 };
     let mscale = rope.opt_f64(&["mscale"])?;
     let mscale_all = rope.opt_f64(&["mscale_all_dim"])?;
@@ -336,15 +408,8 @@ fn parse_longrope(
     context: RopeContext,
     original: usize,
 ) -> Result<RopeScaling, ConfigError> {
-    let list = |key: &str| {
-        let missing =
-            || ConfigError::Missing { key: format!("rope_parameters.{key}"), model_type: rope.model_type().to_owned() };
-        rope.opt_f64_list(key)?.ok_or_else(missing)
-    };
-    let factor = match rope.opt_f64(&["factor"])? {
-        Some(factor) => factor,
-        None => context.max_positions as f64 / original.max(1) as f64,
-    };
+    let list = |key: &str| rope.opt_f64_list(key)?.ok_or_else(|| missing(rope, key));
+    let factor = extension(rope, context, original)?;
     let attention_factor = match rope.opt_f64(&["attention_factor"])? {
         Some(given) => given,
         None if factor <= 1.0 => 1.0,
@@ -357,3 +422,6 @@ fn parse_longrope(
         attention_factor,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,7 +100,8 @@ impl SamplingConfig {
             if ok { Ok(()) } else { Err(SamplingError { field, value, allowed }) }
         };
         let share = |p: f64| p > 0.0 && p <= 1.0;
-        let finite = |p: f64| p.is_finite();
+        // Logits are f32: what overflows there is no usable number either.
+        let finite = |p: f64| (p as f32).is_finite();
         require(
             finite(self.temperature) && self.temperature >= 0.0,
             "temperature",
@@ -116,8 +117,16 @@ impl SamplingConfig {
         require(finite(presence), "presence_penalty", presence, "a finite number")?;
         let frequency = self.frequency_penalty;
         require(finite(frequency), "frequency_penalty", frequency, "a finite number")?;
-        let bias = self.logit_bias.values().find(|bias| bias.is_nan());
-        require(bias.is_none(), "logit_bias", f64::NAN, "a number for each token")
+        // −∞ forbids a token and is allowed; +∞ would leave no distribution.
+        let is_allowed = |bias: f32| bias < f32::INFINITY;
+        let bias = self.logit_bias.values().find(|bias| !is_allowed(**bias as f32));
+        let value = bias.copied().unwrap_or_default();
+        require(bias.is_none(), "logit_bias", value, "a number below infinity for each token")?;
+        if self.bad_words.iter().any(Vec::is_empty) {
+            let (value, allowed) = ("a word without tokens".to_owned(), "words of tokens");
+            return Err(SamplingError { field: "bad_words", value, allowed });
+        }
+        Ok(())
     }
 }
 
@@ -162,43 +171,50 @@ pub fn choose(
     config: &SamplingConfig,
     rng: &mut ChaCha8Rng,
 ) -> Option<Choice> {
-    let usable = |logit: &f32| logit.is_finite() || *logit == f32::NEG_INFINITY;
-    if !logits.iter().all(usable) {
+    if !are_usable(logits) {
         return None;
     }
     let mut processed = logits.to_vec();
     process(&mut processed, history, config);
-    let index = if config.is_greedy() {
-        most_probable(&processed)?
+    let (index, temperature) = if config.is_greedy() {
+        (most_probable(&processed)?, 1.0)
     } else {
-        draw(&processed, rng.random::<f64>())?
+        (draw(&processed, rng.random::<f64>())?, config.temperature)
     };
-    let temperature = if config.is_greedy() { 1.0 } else { config.temperature };
     let token = u32::try_from(index).ok()?;
-    Some(Choice { token, logprob: logprob(logits, index, temperature) })
+    let logprob = LogSoftmax::new(logits, temperature).of(logits[index]);
+    Some(Choice { token, logprob })
+}
+
+/// True when the logits are a distribution: no NaN, no +∞, and not all −∞.
+pub(crate) fn are_usable(logits: &[f32]) -> bool {
+    let largest = largest(logits);
+    largest.is_finite() && !logits.iter().any(|logit| logit.is_nan())
+}
+
+/// The largest logit; −∞ when there is none.
+fn largest(logits: &[f32]) -> f32 {
+    logits.iter().copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
 /// The first of the largest logits, if any is above −∞.
 fn most_probable(logits: &[f32]) -> Option<usize> {
-    let mut best: Option<(usize, f32)> = None;
-    for (index, logit) in logits.iter().enumerate() {
-        if *logit > best.map_or(f32::NEG_INFINITY, |(_, largest)| largest) {
-            best = Some((index, *logit));
-        }
-    }
-    best.map(|(index, _)| index)
+    let largest = largest(logits);
+    // `max` returns one of its arguments, so the largest is found bit for bit.
+    let place = || logits.iter().position(|logit| *logit >= largest);
+    if largest > f32::NEG_INFINITY { place() } else { None }
 }
 
 /// The token at share `uniform` (in [0, 1)) of the cumulative probabilities, in id order.
 fn draw(logits: &[f32], uniform: f64) -> Option<usize> {
     let largest = logits[most_probable(logits)?];
-    let weight = |logit: f32| f64::from((logit - largest).exp());
-    let total: f64 = logits.iter().map(|logit| weight(*logit)).sum();
+    let weights: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+    let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
     let mut remaining = uniform * total;
     let mut last = None;
-    for (index, logit) in logits.iter().enumerate() {
-        let weight = weight(*logit);
+    for (index, weight) in weights.into_iter().enumerate() {
         if weight > 0.0 {
+            let weight = f64::from(weight);
             if remaining < weight {
                 return Some(index);
             }
@@ -206,14 +222,36 @@ fn draw(logits: &[f32], uniform: f64) -> Option<usize> {
             last = Some(index);
         }
     }
+    // Rounding may leave a rest beyond the last token.
     last
 }
 
-fn logprob(logits: &[f32], index: usize, temperature: f64) -> f32 {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let scaled = |logit: f32| (f64::from(logit) - f64::from(largest)) / temperature;
-    let sum: f64 = logits.iter().map(|logit| f64::from((scaled(*logit) as f32).exp())).sum();
-    (scaled(logits[index]) - sum.ln()) as f32
+/// `log_softmax(logits / temperature)`, one logit at a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LogSoftmax {
+    largest: f64,
+    inverse_temperature: f64,
+    /// `ln Σ exp((logit − largest) / temperature)`.
+    log_sum: f64,
+}
+
+impl LogSoftmax {
+    pub(crate) fn new(logits: &[f32], temperature: f64) -> Self {
+        let largest = f64::from(largest(logits));
+        let inverse_temperature = inverse(temperature);
+        let scaled = |logit: f32| (f64::from(logit) - largest) * inverse_temperature;
+        let weights = logits.iter().map(|logit| f64::from((scaled(*logit) as f32).exp()));
+        Self { largest, inverse_temperature, log_sum: weights.sum::<f64>().ln() }
+    }
+
+    pub(crate) fn of(&self, logit: f32) -> f32 {
+        ((f64::from(logit) - self.largest) * self.inverse_temperature - self.log_sum) as f32
+    }
+}
+
+/// `1 / temperature`, finite: infinity would turn the largest logit's `0 · ∞` into NaN.
+fn inverse(temperature: f64) -> f64 {
+    (1.0 / temperature).min(f64::MAX)
 }
 
 #[cfg(test)]

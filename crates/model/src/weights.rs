@@ -36,3 +36,6 @@ pub trait WeightSource: Send + Sync {
     /// [`WeightsError`] when the tensor is absent, of an unsupported type, or cut short.
     fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use hf_hub::api::sync::{ApiError, ApiRepo, Metadata};
 
 use super::Hub;
+use crate::digest::{self, bytes};
 use crate::options::HubOptions;
-use crate::wheel::bytes;
-use crate::{AssetError, Progress, digest};
+use crate::store::remove;
+use crate::{AssetError, Progress};
 
 /// How long to wait for another process that downloads the same file.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60 * 60);
@@ -253,14 +254,4 @@ fn is_bad_resume(error: &ApiError) -> bool {
 /// True for a word that may be a file name. The hub's own are git hashes and sha256 sums.
 fn is_etag(etag: &str) -> bool {
     (1..=128).contains(&etag.len()) && etag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-}
-
-/// Removes a file or link that may not be there.
-fn remove(path: &Path) -> Result<(), AssetError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(AssetError::cache("remove", path)(error))
-        }
-        _ => Ok(()),
-    }
 }

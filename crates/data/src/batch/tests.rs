@@ -46,7 +46,8 @@ fn the_logits_at_i_predict_the_token_at_i_plus_one() {
 
 #[test]
 fn padding_with_the_end_of_text_id_trains_the_one_and_not_the_other() {
-    let examples = [example(&[1, 5, EOS], &[0, 1, 1]), example(&[1, 5, 6, 7, EOS], &[0, 0, 1, 1, 1])];
+    let examples =
+        [example(&[1, 5, EOS], &[0, 1, 1]), example(&[1, 5, 6, 7, EOS], &[0, 0, 1, 1, 1])];
     let batch = collate(&examples, padding(EOS, 4)).expect("good examples");
     assert_eq!(batch.ids, [1, 5, EOS, EOS, EOS, EOS, EOS, EOS, 1, 5, 6, 7, EOS, EOS, EOS, EOS]);
     let shifted = batch.shifted();
@@ -71,13 +72,13 @@ fn what_cannot_be_collated_is_named() {
         collate(examples, padding).expect_err("bad examples").to_string()
     };
     let good = example(&[1], &[1]);
-    insta::assert_snapshot!(check(&[], Padding::default()), @"");
-    insta::assert_snapshot!(check(&[good.clone(), example(&[], &[])], Padding::default()), @"");
-    insta::assert_snapshot!(check(&[example(&[1, 2], &[1])], Padding::default()), @"");
-    insta::assert_snapshot!(check(&[good.clone()], padding(0, 0)), @"");
-    insta::assert_snapshot!(check(&[good], padding(0, usize::MAX)), @"");
+    insta::assert_snapshot!(check(&[], Padding::default()), @"a batch got no example; expected at least one");
+    insta::assert_snapshot!(check(&[good.clone(), example(&[], &[])], Padding::default()), @"example 1, counted from 0, has no token; expected at least one, so filter empty records out");
+    insta::assert_snapshot!(check(&[example(&[1, 2], &[1])], Padding::default()), @"example 0, counted from 0, has 2 ids but a loss mask of 1; expected one flag a token");
+    insta::assert_snapshot!(check(std::slice::from_ref(&good), padding(0, 0)), @"`multiple_of` is 0, must be at least 1 and not beyond any context length");
+    insta::assert_snapshot!(check(&[good], padding(0, usize::MAX)), @"`multiple_of` is 18446744073709551615, must be at least 1 and not beyond any context length");
     let error = PromptBatch::collate(&[&[1], &[]], Padding::default()).expect_err("bad");
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"example 1, counted from 0, has no token; expected at least one, so filter empty records out");
 }
 
 fn any_examples() -> impl Strategy<Value = Vec<Encoded>> {

@@ -71,27 +71,63 @@ fn a_validation_is_a_share_a_count_or_a_source() {
 
 #[test]
 fn misspelt_and_mistyped_keys_are_refused() {
-    insta::assert_snapshot!(syntax_error("trian = \"a\""), @"");
-    insta::assert_snapshot!(syntax_error("train = 5"), @"");
-    insta::assert_snapshot!(syntax_error("validation = -1"), @"");
-    insta::assert_snapshot!(syntax_error("validation = [0.1]"), @"");
-    insta::assert_snapshot!(syntax_error("format = \"xlsx\""), @"");
-    insta::assert_snapshot!(syntax_error("columns = { response = \"a\" }"), @"");
+    insta::assert_snapshot!(syntax_error("trian = \"a\""), @r#"
+TOML parse error at line 1, column 1
+  |
+1 | trian = "a"
+  | ^^^^^
+unknown field `trian`, expected one of `train`, `prompts`, `validation`, `format`, `text_unit`, `template`, `prompt_template`, `completion_template`, `shuffle`, `select`, `columns`, `filter`
+"#);
+    insta::assert_snapshot!(syntax_error("train = 5"), @"
+TOML parse error at line 1, column 9
+  |
+1 | train = 5
+  |         ^
+invalid type: integer `5`, expected a path or name, or a list of them
+");
+    insta::assert_snapshot!(syntax_error("validation = -1"), @"
+TOML parse error at line 1, column 14
+  |
+1 | validation = -1
+  |              ^^
+invalid value: integer `-1`, expected a share such as 0.02, a whole number of records, or a path
+");
+    insta::assert_snapshot!(syntax_error("validation = [0.1]"), @"
+TOML parse error at line 1, column 14
+  |
+1 | validation = [0.1]
+  |              ^^^^^
+invalid type: sequence, expected a share such as 0.02, a whole number of records, or a path
+");
+    insta::assert_snapshot!(syntax_error("format = \"xlsx\""), @r#"
+TOML parse error at line 1, column 10
+  |
+1 | format = "xlsx"
+  |          ^^^^^^
+unknown variant `xlsx`, expected one of `jsonl`, `json`, `csv`, `tsv`, `parquet`, `text`
+"#);
+    insta::assert_snapshot!(syntax_error("columns = { response = \"a\" }"), @r#"
+TOML parse error at line 1, column 13
+  |
+1 | columns = { response = "a" }
+  |             ^^^^^^^^
+unknown field `response`, expected one of `text`, `prompt`, `completion`, `messages`
+"#);
 }
 
 #[test]
 fn values_out_of_range_are_named() {
-    insta::assert_snapshot!(range_error(""), @"");
-    insta::assert_snapshot!(range_error("train = [\"a\", \" \"]"), @"");
-    insta::assert_snapshot!(range_error("train = \"a\"\nselect = 0"), @"");
-    insta::assert_snapshot!(range_error("train = \"a\"\nvalidation = 1.0"), @"");
-    insta::assert_snapshot!(range_error("train = \"a\"\nvalidation = nan"), @"");
-    insta::assert_snapshot!(range_error("train = \"a\"\nvalidation = 0"), @"");
-    insta::assert_snapshot!(range_error("train = \"a\"\nvalidation = \"\""), @"");
-    insta::assert_snapshot!(range_error("train = \"a\"\ntemplate = \"{\""), @"");
-    insta::assert_snapshot!(range_error("train = \"a\"\nfilter.matching = \"[\""), @"");
+    insta::assert_snapshot!(range_error(""), @"`train` is empty, must be at least one path or name");
+    insta::assert_snapshot!(range_error("train = [\"a\", \" \"]"), @"`train` is a blank name, must be paths or names");
+    insta::assert_snapshot!(range_error("train = \"a\"\nselect = 0"), @"`select` is 0, must be at least 1, or absent for all");
+    insta::assert_snapshot!(range_error("train = \"a\"\nvalidation = 1.0"), @"`validation` is 1, must be a share between 0 and 1, a whole number of records, or a path");
+    insta::assert_snapshot!(range_error("train = \"a\"\nvalidation = nan"), @"`validation` is NaN, must be a share between 0 and 1, a whole number of records, or a path");
+    insta::assert_snapshot!(range_error("train = \"a\"\nvalidation = 0"), @"`validation` is 0, must be at least 1, or absent for none");
+    insta::assert_snapshot!(range_error("train = \"a\"\nvalidation = \"\""), @"`validation` is a blank name, must be a path or name");
+    insta::assert_snapshot!(range_error("train = \"a\"\ntemplate = \"{\""), @"`template` is not a template: at character 1, `{` is not closed; write `{{` and `}}` for braces");
+    insta::assert_snapshot!(range_error("train = \"a\"\nfilter.matching = \"[\""), @r#"`filter.matching` is "[", must be a regular expression (unclosed character class)"#);
     insta::assert_snapshot!(
-        range_error("train = \"a\"\ntemplate = \"{a}\"\ncolumns.messages = \"b\""), @"");
+        range_error("train = \"a\"\ntemplate = \"{a}\"\ncolumns.messages = \"b\""), @"`template` and `columns.messages` cannot be used together; an example is a text, a prompt with or without its completion, or a list of messages; keep the settings of one");
 }
 
 /// A key of the table, or nearly, with a value of some type.
@@ -100,8 +136,20 @@ fn almost_config() -> impl Strategy<Value = String> {
         prop::sample::select(FULL.lines().collect::<Vec<_>>()).prop_map(str::to_owned),
         (
             prop::sample::select(vec![
-                "train", "prompts", "validation", "format", "select", "template", "columns.text",
-                "columns", "filter", "filter.matching", "shuffle", "", "a.b", "[filter]",
+                "train",
+                "prompts",
+                "validation",
+                "format",
+                "select",
+                "template",
+                "columns.text",
+                "columns",
+                "filter",
+                "filter.matching",
+                "shuffle",
+                "",
+                "a.b",
+                "[filter]",
             ]),
             prop_oneof![
                 any::<f64>().prop_map(|number| number.to_string()),

@@ -47,7 +47,9 @@ pub(super) fn assistant_spans(
         let (through, _) = messages.split_at(index + 1);
         let start = render(template, before, tools, true)?.text;
         let end = render(template, through, tools, false)?.text;
-        if !whole.text.starts_with(&start) || !whole.text.starts_with(&end) || end.len() < start.len()
+        if !whole.text.starts_with(&start)
+            || !whole.text.starts_with(&end)
+            || end.len() < start.len()
         {
             return Err(EncodeError::NotAPrefix { message: index });
         }

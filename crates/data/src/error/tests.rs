@@ -64,5 +64,5 @@ fn a_name_is_near_only_where_it_is_a_slip_of_the_finger() {
 fn a_template_error_shows_single_braces() {
     let message = "`}` closes nothing".to_owned();
     let error = DataError::BadTemplate { setting: "template", message, position: 3 };
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"`template` is not a template: at character 3, `}` closes nothing; write `{{` and `}}` for braces");
 }

@@ -93,7 +93,11 @@ impl Batches {
         batches.plan_epoch();
         let planned = batches.plan.len() as u64;
         if state.batch > planned {
-            return Err(DataError::OrderMismatch { what: "batch", saved: state.batch, now: planned });
+            return Err(DataError::OrderMismatch {
+                what: "batch",
+                saved: state.batch,
+                now: planned,
+            });
         }
         Ok(batches)
     }

@@ -68,7 +68,7 @@ impl<R: Read> CsvRows<R> {
     fn header(&self, at: &RowLocation) -> Result<Vec<String>, DataError> {
         let mut columns: Vec<String> = Vec::with_capacity(self.record.len());
         for cell in &self.record {
-            let name = utf8(cell, at, "the header")?;
+            let name = utf8(cell, at, None)?;
             if columns.contains(&name) {
                 let expected = "column names that differ".into();
                 let got = format!("`{name}` twice");
@@ -90,7 +90,7 @@ impl<R: Read> CsvRows<R> {
         }
         let mut columns = Map::with_capacity(self.columns.len());
         for (name, cell) in self.columns.iter().zip(&self.record) {
-            columns.insert(name.clone(), Value::String(utf8(cell, &at, name)?));
+            columns.insert(name.clone(), Value::String(utf8(cell, &at, Some(name))?));
         }
         Ok(Some(Row { at, columns }))
     }
@@ -104,10 +104,12 @@ impl<R: Read> Iterator for CsvRows<R> {
     }
 }
 
-fn utf8(cell: &[u8], at: &RowLocation, field: &str) -> Result<String, DataError> {
+/// A cell as text; `column` is its column, `None` in the header.
+fn utf8(cell: &[u8], at: &RowLocation, column: Option<&str>) -> Result<String, DataError> {
     let text = std::str::from_utf8(cell).map_err(|error| {
-        let reason = utf8_reason(cell, error.valid_up_to(), field == "the header");
-        DataError::InvalidUtf8 { at: at.clone(), reason: format!("in `{field}`, {reason}") }
+        let reason = utf8_reason(cell, error.valid_up_to(), column.is_none());
+        let place = column.map_or_else(|| "in the header".into(), |name| format!("in `{name}`"));
+        DataError::InvalidUtf8 { at: at.clone(), reason: format!("{place}, {reason}") }
     })?;
     Ok(text.to_owned())
 }

@@ -88,7 +88,9 @@ fn guarded<T>(
     let message = match outcome {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(ParquetError::External(error))) => match error.downcast::<std::io::Error>() {
-            Ok(error) if is_machine_failure(&error) => return Err(DataError::from_io(path, *error)),
+            Ok(error) if is_machine_failure(&error) => {
+                return Err(DataError::from_io(path, *error));
+            }
             Ok(error) => error.to_string(),
             Err(error) => error.to_string(),
         },
@@ -96,7 +98,7 @@ fn guarded<T>(
         Err(payload) => panic_message(payload.as_ref()),
     };
     // The decoder quotes whole byte arrays; a message stays one paragraph.
-    let message = message.chars().take(200).collect();
+    let message = message.trim_start_matches("Parquet error: ").chars().take(200).collect();
     Err(DataError::Corrupt { path: path.to_path_buf(), format: "Parquet", message })
 }
 
@@ -198,3 +200,6 @@ fn text_or_hex(bytes: &[u8]) -> String {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,8 +12,7 @@ use tempfile::TempDir;
 use super::*;
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../golden/data/table");
-const FORMATS: [Format; 5] =
-    [Format::Jsonl, Format::Json, Format::Csv, Format::Tsv, Format::Text];
+const FORMATS: [Format; 5] = [Format::Jsonl, Format::Json, Format::Csv, Format::Tsv, Format::Text];
 
 fn read_unit(format: Format, unit: TextUnit, bytes: &[u8]) -> Result<Vec<Row>, DataError> {
     let input = Box::new(io::Cursor::new(bytes.to_vec()));
@@ -27,7 +26,8 @@ fn read(format: Format, bytes: impl AsRef<[u8]>) -> Result<Vec<Row>, DataError> 
 /// The line and columns of each row.
 fn check(format: Format, bytes: impl AsRef<[u8]>, expected: &[(u64, Value)]) {
     let rows = read(format, &bytes).expect("the input is good");
-    let rows: Vec<_> = rows.into_iter().map(|row| (row.at.line, Value::Object(row.columns))).collect();
+    let rows: Vec<_> =
+        rows.into_iter().map(|row| (row.at.line, Value::Object(row.columns))).collect();
     assert_eq!(rows, expected, "{}", String::from_utf8_lossy(bytes.as_ref()));
 }
 
@@ -73,15 +73,21 @@ fn jsonl_takes_marks_line_ends_blank_lines_and_no_last_line_end() {
     check(Format::Jsonl, "", &[]);
     check(Format::Jsonl, "\u{FEFF}", &[]);
     let long = "x".repeat(3_000_000);
-    check(Format::Jsonl, format!("{{\"a\":\"{long}\"}}\n{{}}"), &[(1, json!({"a": long})), (2, json!({}))]);
+    check(
+        Format::Jsonl,
+        format!("{{\"a\":\"{long}\"}}\n{{}}"),
+        &[(1, json!({"a": long})), (2, json!({}))],
+    );
 }
 
 #[test]
 fn json_takes_an_array_or_an_array_under_data_and_knows_each_rows_line() {
     let rows = [(3, json!({"a": 1})), (5, json!({"a": {"b": []}})), (5, json!({}))];
-    check(Format::Json, "\u{FEFF}\n[\n{\"a\": 1},\n\n{\"a\":\n{\"b\": []}}, {}]\n", &[
-        rows[0].clone(), rows[1].clone(), (6, json!({}))
-    ]);
+    check(
+        Format::Json,
+        "\u{FEFF}\n[\n{\"a\": 1},\n\n{\"a\":\n{\"b\": []}}, {}]\n",
+        &[rows[0].clone(), rows[1].clone(), (6, json!({}))],
+    );
     let text = "{\"version\": 1, \"d\\u0061ta\":\n[\n{\"a\": 1},\n\n{\"a\": {\"b\": []}}, {}]}";
     check(Format::Json, text, &rows);
     check(Format::Json, " \n", &[]);
@@ -102,10 +108,7 @@ fn csv_takes_quotes_marks_line_ends_and_blank_lines_and_knows_each_rows_line() {
     check(
         Format::Tsv,
         "\n\ntext\tlabel\n\n\"a\tb\n\"\t1\nc,d\t2\n",
-        &[
-            (5, json!({"text": "a\tb\n", "label": "1"})),
-            (7, json!({"text": "c,d", "label": "2"})),
-        ],
+        &[(5, json!({"text": "a\tb\n", "label": "1"})), (7, json!({"text": "c,d", "label": "2"}))],
     );
     check(Format::Csv, "", &[]);
     check(Format::Csv, "text,label\n", &[]);
@@ -140,41 +143,41 @@ fn plain_text_is_a_record_a_line_or_a_record_a_file() {
 
 #[test]
 fn a_bad_jsonl_row_names_its_line() {
-    insta::assert_snapshot!(error(Format::Jsonl, "{}\n\n{\"a\": 1,}\n"), @"");
-    insta::assert_snapshot!(error(Format::Jsonl, "{}\n[1, 2]\n"), @"");
-    insta::assert_snapshot!(error(Format::Jsonl, "{}\n{\"a\": \"b"), @"");
-    insta::assert_snapshot!(error(Format::Jsonl, "{\"a\": NaN}"), @"");
-    insta::assert_snapshot!(error(Format::Jsonl, b"{}\n{\"a\": \"\xFF\"}"), @"");
-    insta::assert_snapshot!(error(Format::Jsonl, b"\xFF\xFE{\0}\0"), @"");
-    insta::assert_snapshot!(error(Format::Jsonl, b"\xC3"), @"");
-    insta::assert_snapshot!(error(Format::Jsonl, "[".repeat(200)), @"");
+    insta::assert_snapshot!(error(Format::Jsonl, "{}\n\n{\"a\": 1,}\n"), @"line 3 of `data` is not valid JSON: trailing comma at column 9; correct it or remove it");
+    insta::assert_snapshot!(error(Format::Jsonl, "{}\n[1, 2]\n"), @"line 2 of `data`: expected a JSON object, got an array of 2");
+    insta::assert_snapshot!(error(Format::Jsonl, "{}\n{\"a\": \"b"), @"line 2 of `data` is not valid JSON: EOF while parsing a string at column 8; correct it or remove it");
+    insta::assert_snapshot!(error(Format::Jsonl, "{\"a\": NaN}"), @"line 1 of `data` is not valid JSON: expected value at column 7; correct it or remove it");
+    insta::assert_snapshot!(error(Format::Jsonl, b"{}\n{\"a\": \"\xFF\"}"), @"line 2 of `data` is not UTF-8 text: byte 8 of it is 0xFF; convert the file to UTF-8");
+    insta::assert_snapshot!(error(Format::Jsonl, b"\xFF\xFE{\0}\0"), @"line 1 of `data` is not UTF-8 text: it begins like UTF-16; convert the file to UTF-8");
+    insta::assert_snapshot!(error(Format::Jsonl, b"\xC3"), @"line 1 of `data` is not UTF-8 text: byte 1 of it is 0xC3; convert the file to UTF-8");
+    insta::assert_snapshot!(error(Format::Jsonl, "[".repeat(200)), @"line 1 of `data` is not valid JSON: recursion limit exceeded at column 128; correct it or remove it");
 }
 
 #[test]
 fn a_bad_json_file_names_line_and_column() {
-    insta::assert_snapshot!(error(Format::Json, "[\n{\"a\": 1},\n{\"a\": }]"), @"");
-    insta::assert_snapshot!(error(Format::Json, "[\n{\"a\": 1},\n\n7]"), @"");
-    insta::assert_snapshot!(error(Format::Json, "[{},\n{\"a\":\n1e999}]"), @"");
-    insta::assert_snapshot!(error(Format::Json, "\n\"text\""), @"");
-    insta::assert_snapshot!(error(Format::Json, "{\"rows\": [], \"data\": {}}"), @"");
-    insta::assert_snapshot!(error(Format::Json, "{\"a\": 1}\n{\"a\": 2}"), @"");
-    insta::assert_snapshot!(error(Format::Json, "[{\"a\": 1}"), @"");
-    insta::assert_snapshot!(error(Format::Json, b"[\n{\"a\": \"\xE9\"}]"), @"");
+    insta::assert_snapshot!(error(Format::Json, "[\n{\"a\": 1},\n{\"a\": }]"), @"line 3 of `data` is not valid JSON: expected value at column 7; correct it or remove it");
+    insta::assert_snapshot!(error(Format::Json, "[\n{\"a\": 1},\n\n7]"), @"line 4 of `data`: expected a JSON object in the array, got the number 7");
+    insta::assert_snapshot!(error(Format::Json, "[{},\n{\"a\":\n1e999}]"), @"line 2 of `data` is not valid JSON: number out of range; correct it or remove it");
+    insta::assert_snapshot!(error(Format::Json, "\n\"text\""), @r#"line 2 of `data`: expected an array of objects, or an object with such an array under `data`, got the string "text""#);
+    insta::assert_snapshot!(error(Format::Json, "{\"rows\": [], \"data\": {}}"), @"line 1 of `data`: expected an array of objects, or an object with such an array under `data`, got an object with `data` and `rows`");
+    insta::assert_snapshot!(error(Format::Json, "{\"a\": 1}\n{\"a\": 2}"), @r#"line 1 of `data`: expected an array of objects, or an object with such an array under `data`, got several values; if each line is an object, set `format = "jsonl"`"#);
+    insta::assert_snapshot!(error(Format::Json, "[{\"a\": 1}"), @"line 1 of `data` is not valid JSON: EOF while parsing a list at column 9; correct it or remove it");
+    insta::assert_snapshot!(error(Format::Json, b"[\n{\"a\": \"\xE9\"}]"), @"line 2 of `data` is not UTF-8 text: byte 8 of it is 0xE9; convert the file to UTF-8");
 }
 
 #[test]
 fn a_bad_csv_row_names_line_and_field() {
-    insta::assert_snapshot!(error(Format::Csv, "a,b\r\n1,2\r\n1,2,3\r\n"), @"");
-    insta::assert_snapshot!(error(Format::Csv, "a,b\n\n1\n"), @"");
-    insta::assert_snapshot!(error(Format::Csv, "a,b,a\n"), @"");
-    insta::assert_snapshot!(error(Format::Csv, b"a,b\n1,2\n3,caf\xE9\n"), @"");
-    insta::assert_snapshot!(error(Format::Csv, b"\xFF\xFEa\0,\0b\0"), @"");
-    insta::assert_snapshot!(error(Format::Tsv, b"a\tb\n1\t\xF0\x9F\n"), @"");
+    insta::assert_snapshot!(error(Format::Csv, "a,b\r\n1,2\r\n1,2,3\r\n"), @"line 3 of `data`: expected 2 cells as in the header, got 3; put cells that hold the separator in quotes");
+    insta::assert_snapshot!(error(Format::Csv, "a,b\n\n1\n"), @"line 3 of `data`: expected 2 cells as in the header, got 1; put cells that hold the separator in quotes");
+    insta::assert_snapshot!(error(Format::Csv, "a,b,a\n"), @"line 1 of `data`: expected column names that differ, got `a` twice");
+    insta::assert_snapshot!(error(Format::Csv, b"a,b\n1,2\n3,caf\xE9\n"), @"line 3 of `data` is not UTF-8 text: in `b`, byte 4 of it is 0xE9; convert the file to UTF-8");
+    insta::assert_snapshot!(error(Format::Csv, b"\xFF\xFEa\0,\0b\0"), @"line 1 of `data` is not UTF-8 text: in the header, it begins like UTF-16; convert the file to UTF-8");
+    insta::assert_snapshot!(error(Format::Tsv, b"a\tb\n1\t\xF0\x9F\n"), @"line 2 of `data` is not UTF-8 text: in `b`, byte 1 of it is 0xF0; convert the file to UTF-8");
 }
 
 #[test]
 fn bad_text_names_its_line() {
-    insta::assert_snapshot!(error(Format::Text, b"a\nb\xA0c\n"), @"");
+    insta::assert_snapshot!(error(Format::Text, b"a\nb\xA0c\n"), @"line 2 of `data` is not UTF-8 text: byte 2 of it is 0xA0; convert the file to UTF-8");
     let whole = read_unit(Format::Text, TextUnit::File, b"a\nb\xA0c\n").expect_err("bad");
     assert_eq!(whole.to_string(), error(Format::Text, b"a\nb\xA0c\n"));
 }
@@ -196,12 +199,14 @@ fn damaged_parquet_is_an_error() {
     let good = fs::read(format!("{TABLE}.parquet")).expect("a good file");
     let folder = folder(&[
         ("short.parquet", &good[..good.len() / 2]),
+        ("holed.parquet", &[&good[..4], &good[6_000..]].concat()),
         ("text.parquet", b"this is not a table"),
         ("empty.parquet", b""),
     ]);
-    insta::assert_snapshot!(path_error(&folder, "short.parquet"), @"");
-    insta::assert_snapshot!(path_error(&folder, "text.parquet"), @"");
-    insta::assert_snapshot!(path_error(&folder, "empty.parquet"), @"");
+    insta::assert_snapshot!(path_error(&folder, "short.parquet"), @"`DIR/short.parquet` cannot be read as Parquet: Invalid Parquet file. Corrupt footer; it is damaged, cut short, or uses a feature this reader lacks, so fetch or write it again");
+    insta::assert_snapshot!(path_error(&folder, "holed.parquet"), @"`DIR/holed.parquet` cannot be read as Parquet: Required field type_ is missing; it is damaged, cut short, or uses a feature this reader lacks, so fetch or write it again");
+    insta::assert_snapshot!(path_error(&folder, "text.parquet"), @"`DIR/text.parquet` cannot be read as Parquet: Invalid Parquet file. Corrupt footer; it is damaged, cut short, or uses a feature this reader lacks, so fetch or write it again");
+    insta::assert_snapshot!(path_error(&folder, "empty.parquet"), @"`DIR/empty.parquet` cannot be read as Parquet: EOF: Parquet file too small. Size is 0 but need 8; it is damaged, cut short, or uses a feature this reader lacks, so fetch or write it again");
 }
 
 #[test]
@@ -211,20 +216,20 @@ fn paths_that_cannot_be_read_say_why() {
         ("empty.jsonl", b"\n"),
         ("header.csv", b"a,b\n"),
         ("cut.jsonl.gz", &gzip(b"{}\n{}\n")[..20]),
-        ("plain.csv.gz", b"a,b\n1,2\n"),
+        ("plain.csv.gz", b"text,label\nnot packed,2\n"),
         ("table.parquet.gz", b""),
     ]);
     fs::create_dir(folder.path().join("docs")).expect("a folder");
     fs::write(folder.path().join("docs/README.md"), "no data").expect("a file");
     fs::write(folder.path().join("docs/.hidden.csv"), "a\n1").expect("a file");
-    insta::assert_snapshot!(path_error(&folder, "nowhere.csv"), @"");
-    insta::assert_snapshot!(path_error(&folder, "data.xlsx"), @"");
-    insta::assert_snapshot!(path_error(&folder, "empty.jsonl"), @"");
-    insta::assert_snapshot!(path_error(&folder, "header.csv"), @"");
-    insta::assert_snapshot!(path_error(&folder, "cut.jsonl.gz"), @"");
-    insta::assert_snapshot!(path_error(&folder, "plain.csv.gz"), @"");
-    insta::assert_snapshot!(path_error(&folder, "table.parquet.gz"), @"");
-    insta::assert_snapshot!(path_error(&folder, "docs"), @"");
+    insta::assert_snapshot!(path_error(&folder, "nowhere.csv"), @"`DIR/nowhere.csv` does not exist; check the spelling and the current folder");
+    insta::assert_snapshot!(path_error(&folder, "data.xlsx"), @"the name of `DIR/data.xlsx` does not tell its format; expected .jsonl, .ndjson, .json, .csv, .tsv or .txt (each also with .gz), or .parquet; rename it or set `format`");
+    insta::assert_snapshot!(path_error(&folder, "empty.jsonl"), @"`DIR/empty.jsonl` has no rows; expected at least one, so leave the file out or fill it");
+    insta::assert_snapshot!(path_error(&folder, "header.csv"), @"`DIR/header.csv` has no rows; expected at least one, so leave the file out or fill it");
+    insta::assert_snapshot!(path_error(&folder, "cut.jsonl.gz"), @"`DIR/cut.jsonl.gz` cannot be read as gzip: unexpected end of file; it is damaged, cut short, or uses a feature this reader lacks, so fetch or write it again");
+    insta::assert_snapshot!(path_error(&folder, "plain.csv.gz"), @"`DIR/plain.csv.gz` cannot be read as gzip: invalid gzip header; it is damaged, cut short, or uses a feature this reader lacks, so fetch or write it again");
+    insta::assert_snapshot!(path_error(&folder, "table.parquet.gz"), @"the name of `DIR/table.parquet.gz` does not tell its format; expected .jsonl, .ndjson, .json, .csv, .tsv or .txt (each also with .gz), or .parquet; rename it or set `format`");
+    insta::assert_snapshot!(path_error(&folder, "docs"), @"the folder `DIR/docs` holds no data file; expected files named .jsonl, .json, .csv, .tsv, .txt or .parquet directly in it");
 }
 
 #[test]
@@ -317,8 +322,30 @@ fn a_hundred_thousand_rows_are_read_one_at_a_time() {
 fn almost_data() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         prop::sample::select(vec![
-            "{", "}", "[", "]", "\"", ",", ":", "\n", "\r\n", "\t", "\\u", "\\", "data", "null",
-            "1e999", "-", "\u{FEFF}", "{\"a\":1}", "\"a\"", "a,b\n", "\"\"", "\0", "é", "\\ud800",
+            "{",
+            "}",
+            "[",
+            "]",
+            "\"",
+            ",",
+            ":",
+            "\n",
+            "\r\n",
+            "\t",
+            "\\u",
+            "\\",
+            "data",
+            "null",
+            "1e999",
+            "-",
+            "\u{FEFF}",
+            "{\"a\":1}",
+            "\"a\"",
+            "a,b\n",
+            "\"\"",
+            "\0",
+            "é",
+            "\\ud800",
         ])
         .prop_map(|text| text.as_bytes().to_vec()),
         prop::collection::vec(any::<u8>(), 0..4),

@@ -66,7 +66,10 @@ fn the_columns_tell_the_shape() {
 fn all_other_columns_travel_along_in_their_order() {
     let record =
         one(&DataConfig::default(), json!({"id": 7, "text": "a", "label": null, "tags": ["x"]}));
-    assert_eq!(Value::Object(record.fields.clone()), json!({"id": 7, "label": null, "tags": ["x"]}));
+    assert_eq!(
+        Value::Object(record.fields.clone()),
+        json!({"id": 7, "label": null, "tags": ["x"]})
+    );
     assert_eq!(record.fields.keys().collect::<Vec<_>>(), ["id", "label", "tags"]);
     assert_eq!(record.source.to_string(), "line 1 of `data.jsonl`");
 }
@@ -77,7 +80,10 @@ fn columns_are_mapped() {
     let record = one(&columns(&[("prompt", "question"), ("completion", "answer")]), row.clone());
     assert_eq!(record.kind, pair("a", "b"));
     assert_eq!(Value::Object(record.fields), json!({"text": "c"}));
-    assert_eq!(one(&columns(&[("text", "answer")]), row.clone()).kind, RecordKind::Text("b".into()));
+    assert_eq!(
+        one(&columns(&[("text", "answer")]), row.clone()).kind,
+        RecordKind::Text("b".into())
+    );
     // A prompt alone is completed by the standard column, where there is one.
     assert_eq!(one(&columns(&[("prompt", "question")]), row).kind, RecordKind::Prompt("a".into()));
     let row = json!({"question": "a", "completion": "b"});
@@ -124,23 +130,23 @@ fn messages_keep_their_other_fields_but_not_the_nulls_of_columnar_files() {
 #[test]
 fn rows_without_a_shape_say_what_is_there_and_what_is_needed() {
     let standard = DataConfig::default();
-    insta::assert_snapshot!(error(&standard, &[json!({"question": "a", "answer": "b"})]), @"");
-    insta::assert_snapshot!(error(&standard, &[json!({"completion": "b"})]), @"");
-    insta::assert_snapshot!(error(&standard, &[json!({})]), @"");
+    insta::assert_snapshot!(error(&standard, &[json!({"question": "a", "answer": "b"})]), @"line 1 of `data.jsonl` has the columns `question` and `answer`, from which no example can be made; expected `text`, or `prompt` and `completion`, or `prompt` alone, or `messages`; name them with `columns` or write a `template`");
+    insta::assert_snapshot!(error(&standard, &[json!({"completion": "b"})]), @"line 1 of `data.jsonl` has the columns `completion`, from which no example can be made; expected `text`, or `prompt` and `completion`, or `prompt` alone, or `messages`; name them with `columns` or write a `template`");
+    insta::assert_snapshot!(error(&standard, &[json!({})]), @"line 1 of `data.jsonl` has the columns (none), from which no example can be made; expected `text`, or `prompt` and `completion`, or `prompt` alone, or `messages`; name them with `columns` or write a `template`");
     insta::assert_snapshot!(
-        error(&standard, &[json!({"prompt": "a", "conversations": [], "text": "b"})]), @"");
-    insta::assert_snapshot!(error(&columns(&[("completion", "answer")]), &[json!({"answer": "a"})]), @"");
+        error(&standard, &[json!({"prompt": "a", "conversations": [], "text": "b"})]), @r#"line 1 of `data.jsonl` has the columns `prompt`, `conversations` and `text`, of which `text`, `prompt` and `conversations` each make an example; choose one with `columns`, for example `columns = { text = "text" }`"#);
+    insta::assert_snapshot!(error(&columns(&[("completion", "answer")]), &[json!({"answer": "a"})]), @"line 1 of `data.jsonl` has the columns `answer`, from which no example can be made; expected `text`, or `prompt` and `completion`, or `prompt` alone, or `messages`; name them with `columns` or write a `template`");
 }
 
 #[test]
 fn a_later_row_cannot_change_the_shape() {
     let rows = [json!({"prompt": "a", "completion": "b"}), json!({"prompt": "c"})];
-    insta::assert_snapshot!(error(&DataConfig::default(), &rows), @"");
+    insta::assert_snapshot!(error(&DataConfig::default(), &rows), @"line 2 of `data.jsonl`, field `completion`: expected a string, got nothing");
     let rows = [json!({"text": "a"}), json!({"text": 5}), json!({"text": "never read"})];
-    insta::assert_snapshot!(error(&DataConfig::default(), &rows), @"");
+    insta::assert_snapshot!(error(&DataConfig::default(), &rows), @"line 2 of `data.jsonl`, field `text`: expected a string, got the number 5");
     let config = DataConfig { template: Some("{a}".into()), ..DataConfig::default() };
-    insta::assert_snapshot!(error(&config, &[json!({"a": 1}), json!({"a": [1]})]), @"");
-    insta::assert_snapshot!(error(&config, &[json!({"a": 1}), json!({"b": 1})]), @"");
+    insta::assert_snapshot!(error(&config, &[json!({"a": 1}), json!({"a": [1]})]), @"line 2 of `data.jsonl`, field `a`: expected text or a number for `template`, got an array of 1");
+    insta::assert_snapshot!(error(&config, &[json!({"a": 1}), json!({"b": 1})]), @"line 2 of `data.jsonl`, field `a`: expected text or a number for `template`, got nothing");
 }
 
 #[test]
@@ -154,16 +160,17 @@ fn nothing_follows_the_first_bad_record() {
 #[test]
 fn a_column_that_is_named_and_missing_suggests_the_nearest() {
     let row = json!({"review": "a", "label": 1});
-    insta::assert_snapshot!(error(&columns(&[("text", "reviews")]), &[row.clone()]), @"");
-    let config = DataConfig { template: Some("{review} {sentiment}".into()), ..DataConfig::default() };
-    insta::assert_snapshot!(error(&config, &[row]), @"");
+    insta::assert_snapshot!(error(&columns(&[("text", "reviews")]), std::slice::from_ref(&row)), @"line 1 of `data.jsonl` has no column `reviews`, which `columns.text` names; did you mean `review`? its columns are `review` and `label`");
+    let config =
+        DataConfig { template: Some("{review} {sentiment}".into()), ..DataConfig::default() };
+    insta::assert_snapshot!(error(&config, &[row]), @"line 1 of `data.jsonl` has no column `sentiment`, which `template` names; its columns are `review` and `label`");
 }
 
 #[test]
 fn settings_that_contradict_each_other_are_refused() {
-    insta::assert_snapshot!(error(&columns(&[("text", "a"), ("completion", "b")]), &[]), @"");
+    insta::assert_snapshot!(error(&columns(&[("text", "a"), ("completion", "b")]), &[]), @"`columns.text` and `columns.completion` cannot be used together; an example is a text, a prompt with or without its completion, or a list of messages; keep the settings of one");
     let config = DataConfig { template: Some("{a}".into()), ..columns(&[("text", "a")]) };
-    insta::assert_snapshot!(error(&config, &[]), @"");
+    insta::assert_snapshot!(error(&config, &[]), @"`columns.text` and `template` cannot be used together; both make the same text; keep one");
 }
 
 #[test]
@@ -171,22 +178,22 @@ fn bad_templates_say_where() {
     let check = |source: &str| {
         TextTemplate::parse("template", source).expect_err("a bad template").to_string()
     };
-    insta::assert_snapshot!(check("é{a} }"), @"");
-    insta::assert_snapshot!(check("{a} {b"), @"");
-    insta::assert_snapshot!(check("{a{b}}"), @"");
-    insta::assert_snapshot!(check("a { }"), @"");
-    insta::assert_snapshot!(check("{{a}}"), @"");
+    insta::assert_snapshot!(check("é{a} }"), @"`template` is not a template: at character 6, `}` closes nothing; write `{{` and `}}` for braces");
+    insta::assert_snapshot!(check("{a} {b"), @"`template` is not a template: at character 5, `{` is not closed; write `{{` and `}}` for braces");
+    insta::assert_snapshot!(check("{a{b}}"), @"`template` is not a template: at character 1, `{` is not closed; write `{{` and `}}` for braces");
+    insta::assert_snapshot!(check("a { }"), @"`template` is not a template: at character 3, `{}` names no column; write `{{` and `}}` for braces");
+    insta::assert_snapshot!(check("{{a}}"), @"`template` is not a template: at character 1, it names no column, as `{text}` would; write `{{` and `}}` for braces");
 }
 
 #[test]
 fn bad_messages_name_the_place() {
     let check = |list: Value| error(&DataConfig::default(), &[json!({ "messages": list })]);
-    insta::assert_snapshot!(check(json!("hello")), @"");
-    insta::assert_snapshot!(check(json!([])), @"");
-    insta::assert_snapshot!(check(json!([{"role": "user", "content": "a"}, "b"])), @"");
-    insta::assert_snapshot!(check(json!([{"content": "a"}])), @"");
-    insta::assert_snapshot!(check(json!([{"role": 1, "content": "a"}])), @"");
-    insta::assert_snapshot!(check(json!([{"from": "alien", "value": "a"}])), @"");
+    insta::assert_snapshot!(check(json!("hello")), @r#"line 1 of `data.jsonl`, field `messages`: expected an array of at least one message, got the string "hello""#);
+    insta::assert_snapshot!(check(json!([])), @"line 1 of `data.jsonl`, field `messages`: expected an array of at least one message, got an empty array");
+    insta::assert_snapshot!(check(json!([{"role": "user", "content": "a"}, "b"])), @r#"line 1 of `data.jsonl`, field `messages[1]`: expected an object with `role` and `content`, got the string "b""#);
+    insta::assert_snapshot!(check(json!([{"content": "a"}])), @r#"line 1 of `data.jsonl`, field `messages[0].role`: expected a role such as "user", got nothing"#);
+    insta::assert_snapshot!(check(json!([{"role": 1, "content": "a"}])), @r#"line 1 of `data.jsonl`, field `messages[0].role`: expected a role such as "user", got the number 1"#);
+    insta::assert_snapshot!(check(json!([{"from": "alien", "value": "a"}])), @r#"line 1 of `data.jsonl`, field `messages[0].from`: expected `human`, `gpt`, `system`, `tool` or a standard role, got the string "alien""#);
 }
 
 mod laws {

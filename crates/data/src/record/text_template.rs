@@ -34,7 +34,8 @@ impl TextTemplate {
         let mut literal = String::new();
         let mut characters = (1..).zip(source.chars()).peekable();
         while let Some((position, character)) = characters.next() {
-            let doubled = characters.next_if(|(_, next)| *next == character && "{}".contains(*next));
+            let doubled =
+                characters.next_if(|(_, next)| *next == character && "{}".contains(*next));
             match character {
                 '{' | '}' if doubled.is_some() => literal.push(character),
                 '}' => return Err(wrong(position, "`}` closes nothing")),

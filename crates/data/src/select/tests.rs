@@ -83,9 +83,9 @@ fn expressions_are_searched_in_every_text() {
 fn bad_filters_say_what_is_wrong() {
     let check = |config: &FilterConfig| Filter::new(config).expect_err("bad").to_string();
     let config = FilterConfig { matching: Some("a(b".into()), ..Default::default() };
-    insta::assert_snapshot!(check(&config), @"");
+    insta::assert_snapshot!(check(&config), @r#"`filter.matching` is "a(b", must be a regular expression (unclosed group)"#);
     let config = FilterConfig { min_chars: Some(5), max_chars: Some(4), ..Default::default() };
-    insta::assert_snapshot!(check(&config), @"");
+    insta::assert_snapshot!(check(&config), @"`filter.min_chars` is 5, must be at most filter.max_chars, which is 4");
 }
 
 #[test]
@@ -120,11 +120,11 @@ fn a_share_is_rounded_but_leaves_one_on_either_side() {
 #[test]
 fn asking_for_too_much_says_how_much_there_is() {
     let config = DataConfig { select: Some(4), ..DataConfig::default() };
-    insta::assert_snapshot!(error(3, &config), @"");
-    insta::assert_snapshot!(error(3, &with(Validation::Count(3))), @"");
-    insta::assert_snapshot!(error(1, &with(Validation::Share(0.5))), @"");
+    insta::assert_snapshot!(error(3, &config), @"`select` asks for 4 of 3 records; lower it, or leave it out to take all");
+    insta::assert_snapshot!(error(3, &with(Validation::Count(3))), @"`validation` asks for 3 of 3 records; at least one must be left to train on; lower it, or give a file instead");
+    insta::assert_snapshot!(error(1, &with(Validation::Share(0.5))), @"`validation` asks for 1 of 1 records; at least one must be left to train on; lower it, or give a file instead");
     let filter = FilterConfig { min_chars: Some(9), ..Default::default() };
-    insta::assert_snapshot!(error(3, &DataConfig { filter, ..DataConfig::default() }), @"");
+    insta::assert_snapshot!(error(3, &DataConfig { filter, ..DataConfig::default() }), @"`filter` drops all 3 records; loosen it");
 }
 
 #[test]
@@ -147,7 +147,7 @@ proptest! {
         prop_assert!(stays.is_sorted() && leaves.is_sorted());
         let union: BTreeSet<usize> = stays.iter().chain(&leaves).copied().collect();
         prop_assert_eq!(stays.len() + leaves.len(), count);
-        prop_assert_eq!(union.into_iter().collect::<Vec<_>>(), items.clone());
+        prop_assert_eq!(&union.into_iter().collect::<Vec<_>>(), &items);
         prop_assert_eq!(split(items, held_out, seed), (stays, leaves));
     }
 

@@ -96,12 +96,22 @@ fn repr_string(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             c if c == quote => out.extend(['\\', c]),
-            c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c => out.push(c),
+            c if is_printable(c) => out.push(c),
+            c => out.push_str(&match u32::from(c) {
+                code @ ..0x100 => format!("\\x{code:02x}"),
+                code @ ..0x1_0000 => format!("\\u{code:04x}"),
+                code => format!("\\U{code:08x}"),
+            }),
         }
     }
     out.push(quote);
     out
+}
+
+/// Whether Python prints a character as it is. Rust's debug form agrees, but also escapes marks that
+/// would combine with the quote; behind a letter it does not.
+fn is_printable(c: char) -> bool {
+    format!("{:?}", format!("a{c}")).chars().count() == 4 || c == '"'
 }
 
 /// `tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False)`.

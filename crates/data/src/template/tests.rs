@@ -152,3 +152,30 @@ fn reasoning_is_found_under_its_usual_names() {
     let text = rendered.render(&[message], &RenderOptions::default()).unwrap().text;
     assert_eq!(text, "['thinking', 'role', 'reasoning', 'content', 'reasoning_content']hm");
 }
+
+proptest::proptest! {
+    /// Scraps of Jinja in any order: most do not parse, the rest render or fail, none panics.
+    #[test]
+    fn any_template_renders_or_fails(
+        scraps in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "{%", "%}", "{{", "}}", "{#", "#}", "-", "{% generation %}", "{% endgeneration %}",
+                "{% raw %}", "{% endraw %}", "{% for m in messages %}", "{% endfor %}", "m.content",
+                "messages", "[1:]", "[-1]", "|tojson", "|trim", "'", "\"", "\\", "ü", "\r\n", " ", "x",
+                "{% set x %}", "{% endset %}", "{{ x[1:] }}", "{% if m %}", "{% endif %}",
+            ]),
+            0..12,
+        ),
+        content in ".*",
+    ) {
+        let source = scraps.concat();
+        if let Ok(template) = ChatTemplate::new(&source, &BTreeMap::new()) {
+            let messages = [Message::new("user", &content), Message::new("assistant", "é")];
+            if let Ok(rendered) = template.render(&messages, &RenderOptions::default()) {
+                for span in rendered.generation_spans.unwrap_or_default() {
+                    proptest::prop_assert!(rendered.text.get(span).is_some());
+                }
+            }
+        }
+    }
+}

@@ -8,23 +8,15 @@ use std::collections::BTreeMap;
 
 use hybrid_gguf::{FromValue, GgufError, Metadata};
 use serde_json::Map;
-use tokenizers::decoders::byte_fallback::ByteFallback;
-use tokenizers::decoders::fuse::Fuse;
-use tokenizers::decoders::sequence::Sequence as DecoderSequence;
-use tokenizers::decoders::strip::Strip;
+use tokenizers::AddedToken;
 use tokenizers::models::bpe::{BPE, Vocab};
-use tokenizers::normalizers::unicode::NFC;
-use tokenizers::normalizers::{NormalizerWrapper, Prepend, Replace, Sequence as NormalizerSequence};
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::digits::Digits;
-use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizerSequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{AddedToken, DecoderWrapper, SplitDelimiterBehavior};
+
+use pipeline::{BLOCK, Pre};
 
 use super::TokenizerParts;
 
 mod merges;
+mod pipeline;
 
 #[cfg(test)]
 mod tests;
@@ -103,40 +95,6 @@ const MORE_EOS: [&str; 2] = ["tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_
 
 /// Control tokens that end a turn in every model that has them. Older files name only one end.
 const TURN_ENDS: [&str; 4] = ["<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>"];
-
-/// Pieces of the regular expressions below: contractions and words; punctuation and white space.
-const WORDS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+";
-const REST: &str = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-
-/// Mistral's Tekken: words are cut where lower case is followed by upper case.
-const TEKKEN: &str = concat!(
-    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+",
-    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*",
-    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-);
-
-/// How byte-level BPE cuts text first, by the name a file gives it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pre {
-    Gpt2,
-    SmolLm,
-    Qwen2,
-    Llama3,
-    Tekken,
-}
-
-/// The names that files use.
-const PRES: [(&str, Pre); 9] = [
-    ("gpt-2", Pre::Gpt2),
-    ("default", Pre::Gpt2),
-    ("smollm", Pre::SmolLm),
-    ("starcoder", Pre::SmolLm),
-    ("qwen2", Pre::Qwen2),
-    ("llama-bpe", Pre::Llama3),
-    ("llama3", Pre::Llama3),
-    ("llama-v3", Pre::Llama3),
-    ("tekken", Pre::Tekken),
-];
 
 /// What `tokenizer.ggml.token_type` says of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,7 +194,7 @@ impl Vocabulary {
                     .ignore_merges(matches!(pre, Pre::Llama3 | Pre::Tekken))
                     .build()
                     .map_err(rejected)?;
-                byte_level_pipeline(model, pre).map_err(rejected)?
+                pipeline::byte_level(model, pre).map_err(rejected)?
             }
             Algorithm::SentencePiece { merges, space_prefix } => {
                 check_merges(&vocab, &merges)?;
@@ -248,7 +206,7 @@ impl Vocabulary {
                     builder = builder.unk_token(unknown);
                 }
                 let model = builder.build().map_err(rejected)?;
-                sentence_piece_pipeline(model, space_prefix).map_err(rejected)?
+                pipeline::sentence_piece(model, space_prefix).map_err(rejected)?
             }
         };
         let added = self.tokens.iter().zip(&self.types).filter_map(|(token, kind)| match kind {
@@ -272,9 +230,8 @@ impl Vocabulary {
     }
 
     fn special_tokens(&self) -> BTreeMap<String, String> {
-        let token = |(role, id): (&&str, &usize)| {
-            Some(((*role).to_owned(), self.tokens.get(*id)?.clone()))
-        };
+        let token =
+            |(role, id): (&&str, &usize)| Some(((*role).to_owned(), self.tokens.get(*id)?.clone()));
         self.roles.iter().filter_map(token).collect()
     }
 
@@ -325,7 +282,10 @@ fn token_types(metadata: &Metadata, len: usize) -> Result<Vec<TokenType>, GgufTo
         return Ok(vec![TokenType::Normal; len]);
     };
     if numbers.len() != len {
-        return Err(inconsistent(TOKEN_TYPE, format!("has {} entries for {len} tokens", numbers.len())));
+        return Err(inconsistent(
+            TOKEN_TYPE,
+            format!("has {} entries for {len} tokens", numbers.len()),
+        ));
     }
     let token_type = |number: i64| match number {
         // 0 is "undefined": converters leave it where they know nothing special.
@@ -335,7 +295,9 @@ fn token_types(metadata: &Metadata, len: usize) -> Result<Vec<TokenType>, GgufTo
         4 => Ok(TokenType::UserDefined),
         5 => Ok(TokenType::Unused),
         6 => Ok(TokenType::Byte),
-        other => Err(inconsistent(TOKEN_TYPE, format!("contains {other}, but types go from 0 to 6"))),
+        other => {
+            Err(inconsistent(TOKEN_TYPE, format!("contains {other}, but types go from 0 to 6")))
+        }
     };
     numbers.into_iter().map(token_type).collect()
 }
@@ -346,9 +308,9 @@ fn byte_level(metadata: &Metadata) -> Result<(Algorithm, bool), GgufTokenizerErr
         tracing::warn!("the GGUF file names no pre-tokenizer; GPT-2's is used");
         "gpt-2"
     });
-    let known = PRES.iter().find(|(known, _)| *known == name);
+    let known = pipeline::PRES.iter().find(|(known, _)| *known == name);
     let Some((_, pre)) = known else {
-        let known = PRES.map(|(known, _)| format!("\"{known}\"")).join(", ");
+        let known = pipeline::PRES.map(|(known, _)| format!("\"{known}\"")).join(", ");
         return Err(GgufTokenizerError::UnknownPre { pre: name.to_owned(), known });
     };
     let mut merges = Vec::new();
@@ -356,7 +318,8 @@ fn byte_level(metadata: &Metadata) -> Result<(Algorithm, bool), GgufTokenizerErr
         // A token may itself begin with a space, never contain one further on.
         let space = merge.char_indices().skip(1).find(|(_, c)| *c == ' ').map(|(at, _)| at);
         let pair = space.map(|at| merge.split_at(at));
-        let Some((left, right)) = pair.and_then(|(left, right)| Some((left, right.strip_prefix(' ')?)))
+        let Some((left, right)) =
+            pair.and_then(|(left, right)| Some((left, right.strip_prefix(' ')?)))
         else {
             return Err(inconsistent(MERGES, format!("entry {index} is no pair: {merge:?}")));
         };
@@ -408,10 +371,7 @@ fn sentence_piece(
 }
 
 /// The library trusts that merges join tokens it knows to tokens it knows.
-fn check_merges(
-    vocab: &Vocab,
-    merges: &[(String, String)],
-) -> Result<(), GgufTokenizerError> {
+fn check_merges(vocab: &Vocab, merges: &[(String, String)]) -> Result<(), GgufTokenizerError> {
     for (index, (left, right)) in merges.iter().enumerate() {
         for token in [left, right, &format!("{left}{right}")] {
             if !vocab.contains_key(token) {
@@ -421,50 +381,4 @@ fn check_merges(
         }
     }
     Ok(())
-}
-
-fn byte_level_pipeline(model: BPE, pre: Pre) -> tokenizers::Result<tokenizers::Tokenizer> {
-    let mut inner = tokenizers::Tokenizer::new(model);
-    let split = |regex: &str| -> tokenizers::Result<PreTokenizerWrapper> {
-        let pattern = SplitPattern::Regex(regex.to_owned());
-        Ok(Split::new(pattern, SplitDelimiterBehavior::Isolated, false)?.into())
-    };
-    let first: Option<PreTokenizerWrapper> = match pre {
-        Pre::Gpt2 => None,
-        Pre::SmolLm => Some(Digits::new(true).into()),
-        Pre::Qwen2 => Some(split(&format!(r"{WORDS}|\p{{N}}|{REST}"))?),
-        Pre::Llama3 => Some(split(&format!(r"{WORDS}|\p{{N}}{{1,3}}|{REST}"))?),
-        Pre::Tekken => Some(split(TEKKEN)?),
-    };
-    let own_regex = matches!(pre, Pre::Gpt2 | Pre::SmolLm);
-    let bytes: PreTokenizerWrapper = ByteLevel::new(false, false, own_regex).into();
-    let steps = first.into_iter().chain([bytes]).collect();
-    inner.with_pre_tokenizer(Some(PreTokenizerSequence::new(steps)));
-    if pre == Pre::Qwen2 {
-        inner.with_normalizer(Some(NFC))?;
-    }
-    inner.with_decoder(Some(ByteLevel::default()));
-    Ok(inner)
-}
-
-/// How SentencePiece writes a space.
-const BLOCK: &str = "\u{2581}";
-
-fn sentence_piece_pipeline(
-    model: BPE,
-    space_prefix: bool,
-) -> tokenizers::Result<tokenizers::Tokenizer> {
-    let mut inner = tokenizers::Tokenizer::new(model);
-    let mut normalizers: Vec<NormalizerWrapper> = vec![Replace::new(" ", BLOCK)?.into()];
-    let mut decoders: Vec<DecoderWrapper> =
-        vec![Replace::new(BLOCK, " ")?.into(), ByteFallback::new().into(), Fuse::new().into()];
-    if space_prefix {
-        // Before every piece of text between special tokens, as the published files of Llama 2 and
-        // its relatives do, even where the text begins with a space already.
-        normalizers.insert(0, Prepend::new(BLOCK.to_owned()).into());
-        decoders.push(Strip::new(' ', 1, 0).into());
-    }
-    inner.with_normalizer(Some(NormalizerSequence::new(normalizers)))?;
-    inner.with_decoder(Some(DecoderSequence::new(decoders)));
-    Ok(inner)
 }

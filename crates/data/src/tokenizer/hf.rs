@@ -32,10 +32,8 @@ struct Object {
 
 pub(super) fn load(dir: &Path) -> Result<Tokenizer, TokenizerError> {
     let path = dir.join(TOKENIZER);
-    let bytes =
-        read(&path)?.ok_or_else(|| TokenizerError::Missing { dir: dir.to_owned() })?;
-    let inner =
-        parse(&bytes).map_err(|source| TokenizerError::Garbled { path, source })?;
+    let bytes = read(&path)?.ok_or_else(|| TokenizerError::Missing { dir: dir.to_owned() })?;
+    let inner = parse(&bytes).map_err(|source| TokenizerError::Garbled { path, source })?;
     let config = read_object(dir.join(CONFIG))?;
     let map = read_object(dir.join(SPECIAL_TOKENS))?;
     let generation = read_object(dir.join(GENERATION_CONFIG))?;
@@ -206,7 +204,10 @@ impl Object {
             Some(value) => return Err(self.wrong(KEY, value, EXPECTED)),
         };
         let named = |item: &Value| {
-            Some((item.get("name")?.as_str()?.to_owned(), item.get("template")?.as_str()?.to_owned()))
+            Some((
+                item.get("name")?.as_str()?.to_owned(),
+                item.get("template")?.as_str()?.to_owned(),
+            ))
         };
         let mut templates = Vec::new();
         for item in items {

@@ -90,7 +90,7 @@ fn logits_equal_pytorch() {
     let device = Device::flex();
     for model in models() {
         let (decoder, expected) = (load(&model, &device), Expected::of(&model));
-        for (ids, logits) in [("input_ids", "logits"), ("long_input_ids", "long_logits")] {
+        for (ids, logits) in [("input_ids", "logits"), ("long_ids", "long_logits")] {
             if !expected.names().iter().any(|name| name == ids) {
                 continue;
             }

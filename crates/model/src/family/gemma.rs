@@ -1,7 +1,7 @@
 //! Gemma 2 and 3 (text): norms around the sub-layers with `1 + weight`, scaled embeddings,
 //! soft-capping or query-key norms, local and global layers. Tensor names are Llama's.
 
-use super::llama::parse_common;
+use super::llama::{Defaults, parse_common};
 use super::{refuse, typed_layers, window};
 use crate::config::reader::ConfigReader;
 use crate::config::{Activation, ConfigError, DecoderConfig, NormKind, NormPlacement, Positions};
@@ -60,7 +60,9 @@ fn parse_gemma(
     reader: ConfigReader<'_>,
     default_theta: f64,
 ) -> Result<DecoderConfig, ConfigError> {
-    let mut config = parse_common(reader, default_theta)?;
+    let defaults =
+        Defaults { theta: default_theta, kv_heads: Some(4), head_dim: Some(256), ..Defaults::NONE };
+    let mut config = parse_common(reader, defaults)?;
     let scalar = reader.f64_or(&["query_pre_attn_scalar"], 256.0)?;
     if !(scalar > 0.0) {
         let what = format!("`query_pre_attn_scalar` is {scalar}, must be above 0");

@@ -1,7 +1,7 @@
 //! GPT-2: learned positions, LayerNorm before the sub-layers, `Conv1D` weights.
 
 use super::scheme::{self, Part, Stored};
-use super::{head_dim, layer_count, refuse, uniform_layers};
+use super::{even_head_dim, layer_count, refuse, uniform_layers};
 use crate::config::reader::ConfigReader;
 use crate::config::{
     Activation, AttentionConfig, Attends, ConfigError, DecoderConfig, MlpConfig, NormKind,
@@ -13,7 +13,7 @@ pub(super) fn parse(reader: ConfigReader<'_>) -> Result<DecoderConfig, ConfigErr
     refuse(reader, "add_cross_attention")?;
     let hidden_size = reader.usize(&["n_embd", "hidden_size"])?;
     let heads = reader.usize(&["n_head", "num_attention_heads"])?;
-    let head_dim = head_dim(reader, hidden_size, heads)?;
+    let head_dim = even_head_dim(hidden_size, heads)?;
     let scaled = reader.bool_or("scale_attn_weights", true)?;
     let layers = layer_count(reader, &["n_layer", "num_hidden_layers"])?;
     let mut layers = uniform_layers(layers, Attends::Everything);

@@ -1,7 +1,7 @@
 //! GPT-NeoX and Pythia: parallel residual, partial rotary, query, key and value interleaved by head.
 
 use super::scheme::{self, Part, Stored};
-use super::{head_dim, layer_count, uniform_layers};
+use super::{even_head_dim, layer_count, uniform_layers};
 use crate::config::reader::ConfigReader;
 use crate::config::{
     Activation, AttentionConfig, Attends, ConfigError, DecoderConfig, MlpConfig, NormKind,
@@ -13,7 +13,7 @@ use crate::weights::layout::{Columns, ParameterSource};
 pub(super) fn parse(reader: ConfigReader<'_>) -> Result<DecoderConfig, ConfigError> {
     let hidden_size = reader.usize(&["hidden_size"])?;
     let heads = reader.usize(&["num_attention_heads"])?;
-    let head_dim = head_dim(reader, hidden_size, heads)?;
+    let head_dim = even_head_dim(hidden_size, heads)?;
     let max_positions = reader.usize(&["max_position_embeddings"])?;
     let context =
         RopeContext { head_dim, max_positions, default_theta: 10_000.0, default_partial: 0.25 };

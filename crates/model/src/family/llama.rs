@@ -2,7 +2,7 @@
 //! shares with them.
 
 use super::scheme::{self, Part, Stored};
-use super::{head_dim, layer_count, typed_layers, uniform_layers, window};
+use super::{even_head_dim, layer_count, typed_layers, uniform_layers, window};
 use crate::config::reader::ConfigReader;
 use crate::config::{
     Activation, AttentionConfig, Attends, ConfigError, DecoderConfig, MlpConfig, NormKind,
@@ -11,8 +11,23 @@ use crate::config::{
 use crate::rope::{self, RopeContext};
 use crate::weights::layout::ParameterSource;
 
+/// What an absent key means in a family. A null always means: as many key-value heads as heads,
+/// and the hidden size shared by the heads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Defaults {
+    pub(super) theta: f64,
+    pub(super) norm_eps: f64,
+    pub(super) kv_heads: Option<usize>,
+    pub(super) head_dim: Option<usize>,
+}
+
+impl Defaults {
+    pub(super) const NONE: Self =
+        Self { theta: 10_000.0, norm_eps: 1e-6, kv_heads: None, head_dim: None };
+}
+
 pub(super) fn parse_llama(reader: ConfigReader<'_>) -> Result<DecoderConfig, ConfigError> {
-    let mut config = parse_common(reader, 10_000.0)?;
+    let mut config = parse_common(reader, Defaults::NONE)?;
     let bias = reader.bool_or("attention_bias", false)?;
     config.attention.qkv_bias = bias;
     config.attention.out_bias = bias;
@@ -21,24 +36,25 @@ pub(super) fn parse_llama(reader: ConfigReader<'_>) -> Result<DecoderConfig, Con
 }
 
 pub(super) fn parse_mistral(reader: ConfigReader<'_>) -> Result<DecoderConfig, ConfigError> {
-    let mut config = parse_common(reader, 10_000.0)?;
+    let mut config = parse_common(reader, Defaults { kv_heads: Some(8), ..Defaults::NONE })?;
     // `transformers` fills in 4096 where the key is absent; the published files have it.
     if let Some(window) = window(reader, Some(4096))? {
-        let attends = Attends::Nearby { window: window.max(1) };
+        let attends = Attends::Nearby { window };
         config.layers = uniform_layers(config.layers.len(), attends);
     }
     Ok(config)
 }
 
 pub(super) fn parse_qwen2(reader: ConfigReader<'_>) -> Result<DecoderConfig, ConfigError> {
-    let mut config = parse_common(reader, 10_000.0)?;
+    let mut config = parse_common(reader, Defaults { kv_heads: Some(32), ..Defaults::NONE })?;
     config.attention.qkv_bias = true;
     set_qwen_windows(reader, &mut config)?;
     Ok(config)
 }
 
 pub(super) fn parse_qwen3(reader: ConfigReader<'_>) -> Result<DecoderConfig, ConfigError> {
-    let mut config = parse_common(reader, 10_000.0)?;
+    let defaults = Defaults { kv_heads: Some(32), head_dim: Some(128), ..Defaults::NONE };
+    let mut config = parse_common(reader, defaults)?;
     let bias = reader.bool_or("attention_bias", false)?;
     config.attention.qkv_bias = bias;
     config.attention.out_bias = bias;
@@ -62,15 +78,28 @@ fn set_qwen_windows(
 /// What all families with gated MLPs, RMSNorm and rotary positions share.
 pub(super) fn parse_common(
     reader: ConfigReader<'_>,
-    default_theta: f64,
+    defaults: Defaults,
 ) -> Result<DecoderConfig, ConfigError> {
     let hidden_size = reader.usize(&["hidden_size"])?;
     let heads = reader.usize(&["num_attention_heads"])?;
-    let kv_heads = reader.opt_usize(&["num_key_value_heads"])?.unwrap_or(heads);
-    let head_dim = head_dim(reader, hidden_size, heads)?;
+    let absent = |key: &str| !reader.raw().contains_key(key);
+    let kv_heads = match reader.opt_usize(&["num_key_value_heads"])? {
+        Some(given) => given,
+        None => defaults.kv_heads.filter(|_| absent("num_key_value_heads")).unwrap_or(heads),
+    };
+    let usual = defaults.head_dim.filter(|_| absent("head_dim"));
+    let head_dim = match reader.opt_usize(&["head_dim"])?.or(usual) {
+        Some(head_dim) => head_dim,
+        None => even_head_dim(hidden_size, heads)?,
+    };
     let max_positions = reader.usize(&["max_position_embeddings"])?;
     let layers = layer_count(reader, &["num_hidden_layers"])?;
-    let context = RopeContext { head_dim, max_positions, default_theta, default_partial: 1.0 };
+    let context = RopeContext {
+        head_dim,
+        max_positions,
+        default_theta: defaults.theta,
+        default_partial: 1.0,
+    };
     let global = rope::parse(reader, context, Some("full_attention"))?;
     Ok(DecoderConfig {
         model_type: reader.model_type().to_owned(),
@@ -97,7 +126,7 @@ pub(super) fn parse_common(
             bias: false,
         },
         norm: NormKind::Rms,
-        norm_eps: reader.f64_or(&["rms_norm_eps"], 1e-6)?,
+        norm_eps: reader.f64_or(&["rms_norm_eps"], defaults.norm_eps)?,
         norm_placement: NormPlacement::Before,
         final_norm: true,
         parallel_residual: false,

@@ -2,7 +2,7 @@
 //! projections around a narrower embedding.
 
 use super::scheme::{self, Part, Stored};
-use super::{head_dim, layer_count, uniform_layers};
+use super::{even_head_dim, layer_count, uniform_layers};
 use crate::config::reader::ConfigReader;
 use crate::config::{
     Activation, AttentionConfig, Attends, ConfigError, DecoderConfig, MlpConfig, NormKind,
@@ -23,7 +23,7 @@ pub(super) fn parse(reader: ConfigReader<'_>) -> Result<DecoderConfig, ConfigErr
     }
     let hidden_size = reader.usize(&["hidden_size"])?;
     let heads = reader.usize(&["num_attention_heads"])?;
-    let head_dim = head_dim(reader, hidden_size, heads)?;
+    let head_dim = even_head_dim(hidden_size, heads)?;
     let bias = reader.bool_or("enable_bias", true)?;
     let before = reader.bool_or("do_layer_norm_before", true)?;
     let layers = layer_count(reader, &["num_hidden_layers"])?;

@@ -1,6 +1,6 @@
 //! Phi-3: Llama with fused query-key-value and gate-up projections, and LongRoPE.
 
-use super::llama::{self, parse_common};
+use super::llama::{self, Defaults, parse_common};
 use super::scheme::{self, Part, Stored};
 use super::{uniform_layers, window};
 use crate::config::reader::ConfigReader;
@@ -8,9 +8,9 @@ use crate::config::{Attends, ConfigError, DecoderConfig};
 use crate::weights::layout::ParameterSource;
 
 pub(super) fn parse(reader: ConfigReader<'_>) -> Result<DecoderConfig, ConfigError> {
-    let mut config = parse_common(reader, 10_000.0)?;
+    let mut config = parse_common(reader, Defaults { norm_eps: 1e-5, ..Defaults::NONE })?;
     if let Some(window) = window(reader, None)? {
-        let attends = Attends::Nearby { window: window.max(1) };
+        let attends = Attends::Nearby { window };
         config.layers = uniform_layers(config.layers.len(), attends);
     }
     Ok(config)

@@ -1,23 +1,36 @@
 //! Temperature and the truncations: what is removed becomes −∞.
 
-use super::SamplingConfig;
+use super::{SamplingConfig, inverse, largest};
 
 pub(super) fn apply(logits: &mut [f32], config: &SamplingConfig) {
     if (config.temperature - 1.0).abs() > 0.0 {
-        let temperature = config.temperature as f32;
-        logits.iter_mut().for_each(|logit| *logit /= temperature);
+        divide(logits, config.temperature);
     }
     if config.top_k > 0 {
         keep_top_k(logits, config.top_k);
     }
     if config.top_p < 1.0 {
-        keep_top_p(logits, config.top_p as f32);
+        keep_top_p(logits, config.top_p);
     }
     if config.min_p > 0.0 {
-        keep_min_p(logits, config.min_p as f32);
+        keep_min_p(logits, config.min_p);
     }
     if config.typical_p < 1.0 {
-        keep_typical(logits, config.typical_p as f32);
+        keep_typical(logits, config.typical_p);
+    }
+}
+
+fn divide(logits: &mut [f32], temperature: f64) {
+    let inverse = inverse(temperature);
+    let largest = f64::from(largest(logits));
+    if !largest.is_finite() {
+        return;
+    }
+    // A shift of all logits changes no probability, and keeps a tiny temperature from overflowing.
+    let overflows = (largest * inverse).abs() > f64::from(f32::MAX);
+    let shift = if overflows { largest } else { 0.0 };
+    for logit in logits {
+        *logit = ((f64::from(*logit) - shift) * inverse) as f32;
     }
 }
 
@@ -31,56 +44,84 @@ fn keep_top_k(logits: &mut [f32], k: usize) {
     remove(logits, |logit| logit < threshold);
 }
 
-/// Candidates above −∞ with their probabilities, most probable first.
-fn ranked(logits: &[f32]) -> Vec<(usize, f32)> {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weights = logits.iter().map(|logit| (logit - largest).exp());
-    let mut ranked: Vec<(usize, f32)> =
-        weights.enumerate().filter(|(_, weight)| *weight > 0.0).collect();
-    let total: f32 = ranked.iter().map(|(_, weight)| f64::from(*weight)).sum::<f64>() as f32;
-    ranked.iter_mut().for_each(|(_, weight)| *weight /= total);
-    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-    ranked
+fn keep_top_p(logits: &mut [f32], p: f64) {
+    let mut candidates = candidates(logits);
+    candidates.iter_mut().for_each(|candidate| candidate.rank = -candidate.probability);
+    let kept = count_to_reach(p, &mut candidates);
+    keep_only(logits, candidates.iter().take(kept));
 }
 
-fn keep_top_p(logits: &mut [f32], p: f32) {
-    // The least probable tokens whose probabilities sum to at most 1 − p go; one always stays.
-    let ranked = ranked(logits);
-    let mut tail = 0.0;
-    let mut kept = ranked.len();
-    for (_, probability) in ranked.iter().skip(1).rev() {
-        tail += probability;
-        if tail > 1.0 - p {
-            break;
-        }
-        kept -= 1;
+fn keep_min_p(logits: &mut [f32], min_p: f64) {
+    let threshold = f64::from(largest(logits)) + min_p.ln();
+    remove(logits, |logit| f64::from(logit) < threshold);
+}
+
+fn keep_typical(logits: &mut [f32], mass: f64) {
+    let mut candidates = candidates(logits);
+    let surprise = |p: f32| -f64::from(p).ln();
+    let entropy: f64 =
+        candidates.iter().map(|c| f64::from(c.probability) * surprise(c.probability)).sum();
+    for candidate in &mut candidates {
+        candidate.rank = (surprise(candidate.probability) - entropy).abs() as f32;
     }
-    keep_only(logits, ranked.iter().take(kept).map(|(index, _)| *index));
+    let count = count_to_reach(mass, &mut candidates);
+    let Some(last) = count.checked_sub(1).and_then(|last| candidates.get(last)) else { return };
+    // Ties with the last stay.
+    let limit = last.rank;
+    keep_only(logits, candidates.iter().filter(|candidate| candidate.rank <= limit));
 }
 
-fn keep_min_p(logits: &mut [f32], min_p: f32) {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    remove(logits, |logit| (logit - largest).exp() < min_p);
+/// A token with some probability.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    index: usize,
+    probability: f32,
+    /// Candidates are taken from the smallest rank on.
+    rank: f32,
 }
 
-fn keep_typical(logits: &mut [f32], mass: f32) {
-    let mut ranked = ranked(logits);
-    let entropy: f32 = ranked.iter().map(|(_, p)| -p * p.ln()).sum();
-    let distance = |p: f32| (-p.ln() - entropy).abs();
-    ranked.sort_by(|a, b| distance(a.1).total_cmp(&distance(b.1)));
+/// The tokens above −∞ whose probability is above 0.
+fn candidates(logits: &[f32]) -> Vec<Candidate> {
+    let largest = largest(logits);
+    let weights = logits.iter().map(|logit| (logit - largest).exp()).enumerate();
+    let mut candidates: Vec<Candidate> = weights
+        .filter(|(_, weight)| *weight > 0.0)
+        .map(|(index, weight)| Candidate { index, probability: weight, rank: 0.0 })
+        .collect();
+    let total: f64 = candidates.iter().map(|c| f64::from(c.probability)).sum();
+    candidates.iter_mut().for_each(|c| c.probability = (f64::from(c.probability) / total) as f32);
+    candidates
+}
+
+/// How many candidates it takes, by rank, to reach `mass`: at least one where there is one. These
+/// come first afterwards, sorted; of equal ranks the smaller id first.
+///
+/// A vocabulary is large and its nucleus small: only as many as needed are sorted.
+fn count_to_reach(mass: f64, candidates: &mut [Candidate]) -> usize {
+    let order =
+        |a: &Candidate, b: &Candidate| a.rank.total_cmp(&b.rank).then(a.index.cmp(&b.index));
     let mut sum = 0.0;
-    let below = ranked.iter().take_while(|(_, probability)| {
-        sum += probability;
-        sum < mass
-    });
-    let last = below.count().min(ranked.len().saturating_sub(1));
-    let Some(limit) = ranked.get(last).map(|(_, p)| distance(*p)) else { return };
-    let kept = ranked.iter().filter(|(_, p)| distance(*p) <= limit).map(|(index, _)| *index);
-    keep_only(logits, kept);
+    let mut start = 0;
+    while start < candidates.len() {
+        let rest = &mut candidates[start..];
+        let block = (3 * start).max(64).min(rest.len());
+        if block < rest.len() {
+            rest.select_nth_unstable_by(block, order);
+        }
+        rest[..block].sort_unstable_by(order);
+        for (place, candidate) in rest[..block].iter().enumerate() {
+            sum += f64::from(candidate.probability);
+            if sum >= mass {
+                return start + place + 1;
+            }
+        }
+        start += block;
+    }
+    candidates.len()
 }
 
-fn keep_only(logits: &mut [f32], kept: impl Iterator<Item = usize>) {
-    let kept: Vec<(usize, f32)> = kept.map(|index| (index, logits[index])).collect();
+fn keep_only<'a>(logits: &mut [f32], kept: impl Iterator<Item = &'a Candidate>) {
+    let kept: Vec<(usize, f32)> = kept.map(|c| (c.index, logits[c.index])).collect();
     logits.fill(f32::NEG_INFINITY);
     for (index, logit) in kept {
         logits[index] = logit;

@@ -1,5 +1,6 @@
 //! What can go wrong between a file and a decoder.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use hybrid_gguf::GgufError;
@@ -12,12 +13,14 @@ use crate::config::ConfigError;
 pub enum WeightsError {
     /// A path that is neither a model directory nor a `.gguf` file.
     #[error(
-        "`{path}` is no model: expected a directory with `config.json` and `model.safetensors`, \
-         or a `.gguf` file"
+        "`{path}` is no model: {reason}; expected a directory with `config.json` and \
+         `model.safetensors` (or its shards and their index), or a `.gguf` file"
     )]
     NotAModel {
         /// The path.
         path: PathBuf,
+        /// What is not there.
+        reason: &'static str,
     },
     /// A file that cannot be opened, read or written.
     #[error("cannot {action} `{path}`")]
@@ -104,7 +107,9 @@ impl WeightsError {
     #[must_use]
     pub fn is_bad_input(&self) -> bool {
         match self {
-            WeightsError::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+            WeightsError::Io { source, .. } => {
+                matches!(source.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput)
+            }
             _ => true,
         }
     }

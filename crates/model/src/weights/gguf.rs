@@ -12,8 +12,9 @@
 
 pub mod config;
 pub mod names;
+mod rope;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hybrid_gguf::{GgufError, GgufFile, TensorInfo};
@@ -33,7 +34,7 @@ pub struct GgufWeights {
     heads: usize,
     kv_heads: usize,
     /// Hugging Face name → name in the file.
-    names: HashMap<String, String>,
+    names: BTreeMap<String, String>,
 }
 
 impl GgufWeights {
@@ -46,7 +47,7 @@ impl GgufWeights {
     pub fn new(file: GgufFile, path: &Path) -> Result<Self, WeightsError> {
         let keys = Keys::new(&file, path)?;
         let (arch, heads, kv_heads) = (keys.arch, keys.heads()?, keys.kv_heads()?);
-        let mut names = HashMap::new();
+        let mut names = BTreeMap::new();
         for tensor in file.tensors().iter().filter(|tensor| !is_metadata(tensor)) {
             // A tensor without a counterpart keeps its name, so that loading reports it as extra.
             let name = hf_name(arch, &tensor.name).unwrap_or_else(|| tensor.name.clone());
@@ -109,7 +110,7 @@ impl GgufWeights {
 
 /// Tensors that say something of the configuration and are no weights.
 fn is_metadata(tensor: &TensorInfo) -> bool {
-    tensor.name == config::ROPE_FACTORS
+    tensor.name == rope::ROPE_FACTORS
 }
 
 impl WeightSource for GgufWeights {

@@ -150,3 +150,6 @@ fn walk_blocks(rows: usize, columns: usize, mut visit: impl FnMut(usize, usize))
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,14 @@ impl Checkpoint {
             let source = Box::new(GgufWeights::new(file, path)?);
             return Ok(Self { path: path.to_owned(), config, source });
         }
-        Err(WeightsError::NotAModel { path: path.to_owned() })
+        let reason = match path.extension() {
+            _ if !path.exists() => "there is no such file or directory",
+            Some(extension) if extension == "safetensors" => {
+                "it is a file of weights alone: name the directory it is in"
+            }
+            _ => "it is a file of another kind",
+        };
+        Err(WeightsError::NotAModel { path: path.to_owned(), reason })
     }
 
     /// What the model is made of.
@@ -169,7 +176,8 @@ fn is_ignorable(config: &DecoderConfig, name: &str) -> bool {
 
 fn read_config(file: &Path, directory: &Path) -> Result<DecoderConfig, WeightsError> {
     if !file.exists() {
-        return Err(WeightsError::NotAModel { path: directory.to_owned() });
+        let reason = "it lacks `config.json`";
+        return Err(WeightsError::NotAModel { path: directory.to_owned(), reason });
     }
     let json = read_json(file)?;
     family::parse(&json).map_err(|source| WeightsError::Config { path: file.to_owned(), source })

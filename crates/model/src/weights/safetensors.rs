@@ -43,13 +43,28 @@ impl SafetensorsWeights {
         } else if index.exists() {
             shards(directory, &index)?
         } else {
-            return Err(WeightsError::NotAModel { path: directory.to_owned() });
+            let reason = if directory.join("pytorch_model.bin").exists() {
+                "its weights are a `pytorch_model.bin`, which only Python can read: save it with \
+                 `save_pretrained` of today's `transformers`"
+            } else {
+                "it lacks `model.safetensors`"
+            };
+            return Err(WeightsError::NotAModel { path: directory.to_owned(), reason });
         };
         let files = paths.iter().map(|path| File::open(path)).collect::<Result<Vec<_>, _>>()?;
         let mut owner = BTreeMap::new();
         for (index, file) in files.iter().enumerate() {
             for name in file.metadata.tensors().into_keys() {
-                owner.insert(name, index);
+                if let Some(other) = owner.insert(name.clone(), index) {
+                    let other = files.get(other).map(|file| file.path.clone()).unwrap_or_default();
+                    return Err(WeightsError::Unsupported {
+                        path: file.path.clone(),
+                        what: format!(
+                            "`{name}` is also in `{}`; a tensor must be in one shard only",
+                            other.display()
+                        ),
+                    });
+                }
             }
         }
         Ok(Self { files, owner })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
 use serde_json::{Value, json};
 
 use super::WeightsError;
@@ -13,42 +13,55 @@ use crate::family;
 
 /// Writes `config.json` and `model.safetensors` (f32) into `directory`, which is made if absent.
 ///
-/// `transformers` loads the result without a warning, with equal logits. Each file is written
-/// under a temporary name first, so that an interrupted save leaves no half file under its own.
+/// `transformers` loads the result without a warning, with equal logits. Both files are written in
+/// full under temporary names, flushed to the disk, and only then put in place of what was there:
+/// an interrupted save leaves the old model or the new one, but for the moment between the two
+/// renames. The checkpoint is held in memory once more while it is written.
 ///
 /// # Errors
 ///
-/// [`WeightsError::Io`] naming the file.
+/// [`WeightsError::Io`] naming the file. What was in the directory is then still there.
 pub fn save(decoder: &Decoder, directory: &Path) -> Result<(), WeightsError> {
-    let io = |action, path: &Path| {
-        let path = path.to_owned();
-        move |source| WeightsError::Io { action, path, source }
-    };
-    fs::create_dir_all(directory).map_err(io("create", directory))?;
-    let tensors = stored_tensors(decoder);
-    let views: BTreeMap<&str, TensorView<'_>> = tensors
-        .iter()
-        .filter_map(|(name, shape, values)| {
-            let bytes = bytemuck::cast_slice(values);
-            let view = TensorView::new(Dtype::F32, shape.clone(), bytes).ok()?;
-            Some((name.as_str(), view))
-        })
-        .collect();
-    let metadata = [("format".to_owned(), "pt".to_owned())].into();
-    let (weights, partial) =
-        (directory.join("model.safetensors"), directory.join("model.safetensors.partial"));
-    safetensors::serialize_to_file(views, Some(metadata), &partial).map_err(|source| {
-        WeightsError::Io {
-            action: "write",
-            path: partial.clone(),
-            source: std::io::Error::other(source.to_string()),
+    fs::create_dir_all(directory).map_err(|source| io("create", directory, source))?;
+    let files = ["model.safetensors", "config.json"].map(|name| {
+        (directory.join(format!("{name}.partial")), directory.join(name))
+    });
+    let [(weights, _), (config, _)] = &files;
+    let written = write_weights(decoder, weights)
+        .and_then(|()| write_config(decoder, config))
+        .and_then(|()| files.iter().try_for_each(|(partial, path)| replace(partial, path)));
+    if written.is_err() {
+        for (partial, _) in &files {
+            // The first error is the one to report; a leftover does no harm.
+            let _ = fs::remove_file(partial);
         }
-    })?;
-    fs::rename(&partial, &weights).map_err(io("write", &weights))?;
-    write_config(decoder, directory)
+        return written;
+    }
+    sync(directory)
 }
 
-fn write_config(decoder: &Decoder, directory: &Path) -> Result<(), WeightsError> {
+fn io(action: &'static str, path: &Path, source: std::io::Error) -> WeightsError {
+    WeightsError::Io { action, path: path.to_owned(), source }
+}
+
+fn write_weights(decoder: &Decoder, path: &Path) -> Result<(), WeightsError> {
+    let failed = |source: SafeTensorError| match source {
+        SafeTensorError::IoError(source) => io("write", path, source),
+        other => io("write", path, std::io::Error::other(other.to_string())),
+    };
+    let tensors = stored_tensors(decoder);
+    let mut views = BTreeMap::new();
+    for (name, shape, values) in &tensors {
+        let bytes = bytemuck::cast_slice(values);
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(failed)?;
+        views.insert(name.as_str(), view);
+    }
+    let metadata = [("format".to_owned(), "pt".to_owned())].into();
+    safetensors::serialize_to_file(views, Some(metadata), path).map_err(failed)?;
+    sync(path)
+}
+
+fn write_config(decoder: &Decoder, path: &Path) -> Result<(), WeightsError> {
     let mut config = decoder.config().raw.clone();
     config.remove("torch_dtype");
     config.remove("quantization_config");
@@ -56,12 +69,23 @@ fn write_config(decoder: &Decoder, directory: &Path) -> Result<(), WeightsError>
     if let Some(name) = architecture(&decoder.config().model_type) {
         config.insert("architectures".to_owned(), json!([name]));
     }
-    let (path, partial) = (directory.join("config.json"), directory.join("config.json.partial"));
     let text = format!("{:#}\n", Value::Object(config));
-    let io = |source| WeightsError::Io { action: "write", path: path.clone(), source };
-    fs::write(&partial, text).map_err(io)?;
-    let io = |source| WeightsError::Io { action: "write", path: path.clone(), source };
-    fs::rename(&partial, &path).map_err(io)
+    fs::write(path, text).map_err(|source| io("write", path, source))?;
+    sync(path)
+}
+
+fn replace(partial: &Path, path: &Path) -> Result<(), WeightsError> {
+    fs::rename(partial, path).map_err(|source| io("replace", path, source))
+}
+
+/// Waits until the file, or the names in the directory, are on the disk.
+fn sync(path: &Path) -> Result<(), WeightsError> {
+    // Only Unix can open a directory to flush it; elsewhere the rename itself is durable.
+    if cfg!(not(unix)) && path.is_dir() {
+        return Ok(());
+    }
+    let file = fs::File::open(path).map_err(|source| io("read", path, source))?;
+    file.sync_all().map_err(|source| io("write", path, source))
 }
 
 /// The class of `transformers` that holds the model with its head.

@@ -54,12 +54,12 @@ fn saved_batches_of_other_settings_are_refused() {
     let check = |lengths: &[usize], options, state| {
         Batches::resume(lengths.to_vec(), options, state).expect_err("bad").to_string()
     };
-    insta::assert_snapshot!(check(&lengths[1..], options(4, 2, 9), state), @"");
-    insta::assert_snapshot!(check(&lengths, options(5, 2, 9), state), @"");
-    insta::assert_snapshot!(check(&lengths, options(4, 3, 9), state), @"");
+    insta::assert_snapshot!(check(&lengths[1..], options(4, 2, 9), state), @"the saved order has `examples` 10, this run has 9; resume with the data and settings it was saved with");
+    insta::assert_snapshot!(check(&lengths, options(5, 2, 9), state), @"the saved order has `batch_size` 4, this run has 5; resume with the data and settings it was saved with");
+    insta::assert_snapshot!(check(&lengths, options(4, 3, 9), state), @"the saved order has `pool` 2, this run has 3; resume with the data and settings it was saved with");
     let past = BatchState { batch: 4, ..state };
-    insta::assert_snapshot!(check(&lengths, options(4, 2, 9), past), @"");
-    insta::assert_snapshot!(check(&lengths, options(0, 2, 9), state), @"");
+    insta::assert_snapshot!(check(&lengths, options(4, 2, 9), past), @"the saved order has `batch` 4, this run has 3; resume with the data and settings it was saved with");
+    insta::assert_snapshot!(check(&lengths, options(0, 2, 9), state), @"`batch_size` is 0, must be at least 1");
     // The seed is the saved one, whatever the configuration says now.
     let resumed = Batches::resume(lengths.clone(), options(4, 2, 1), state).expect("good");
     assert!(resumed.take(9).eq(new(&lengths, 4, 2, 9).take(9)));
@@ -97,7 +97,7 @@ proptest! {
         let mut batches = new(&lengths, batch_size, pool, seed);
         batches.by_ref().take(done).for_each(drop);
         let state = batches.state();
-        let resumed = Batches::resume(lengths.clone(), options(batch_size, pool, seed), state);
+        let resumed = Batches::resume(lengths, options(batch_size, pool, seed), state);
         let expected: Vec<_> = batches.take(30).collect();
         prop_assert_eq!(resumed.expect("its own state").take(30).collect::<Vec<_>>(), expected);
     }

@@ -31,7 +31,8 @@ fn floats_are_written_as_python_writes_them() {
 
 #[test]
 fn what_is_written_reads_back_the_same() {
-    let text = r#"{"b":[{},[],"\u0000\u001f\u007fé😀\"\\/",-1.5e-9,18446744073709551615],"a":null}"#;
+    let text =
+        r#"{"b":[{},[],"\u0000\u001f\u007fé😀\"\\/",-1.5e-9,18446744073709551615],"a":null}"#;
     let value: Value = serde_json::from_str(text).unwrap();
     for indent in [None, Some(0), Some(3)] {
         for ensure_ascii in [false, true] {

@@ -32,7 +32,12 @@ pub(super) fn from_scores(
             let (left, right) = token.split_at(at);
             if let (Some(left_id), Some(right_id)) = (ids.get(left), ids.get(right)) {
                 let lengths = (left_len, len - left_len);
-                merges.push(Merge { score: *score + 0.0, lengths, ids: (id, *left_id, *right_id), at });
+                merges.push(Merge {
+                    score: *score + 0.0,
+                    lengths,
+                    ids: (id, *left_id, *right_id),
+                    at,
+                });
             }
         }
     }

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use hybrid_gguf::GgufFile;
+use proptest::prelude::*;
 use serde_json::Value;
 
 use super::names::{Arch, hf_name};
@@ -276,4 +277,29 @@ fn keys_select_variants() {
     ]);
     assert_eq!(betas["rope_parameters"]["beta_fast"], 16.0);
     assert_eq!(betas["rope_parameters"]["original_max_position_embeddings"], 64);
+}
+
+proptest! {
+    #[test]
+    fn a_changed_file_is_read_or_refused(
+        name in prop::sample::select(&CASES[..]),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
+    ) {
+        // The keys of the architecture come first; the tokenizer's are of no interest here.
+        const REACH: usize = 800;
+        let mut bytes = std::fs::read(golden(&format!("{name}.gguf"))).unwrap();
+        for (at, byte) in changes {
+            let at = at.index(REACH);
+            bytes[at] = byte;
+        }
+        let path = Path::new("changed.gguf");
+        if let Ok(file) = GgufFile::from_bytes(path, bytes) {
+            let _ = config_json(&file, path);
+            if let Ok(weights) = GgufWeights::new(file, path) {
+                for spec in weights.tensors() {
+                    let _ = weights.read(&spec.name);
+                }
+            }
+        }
+    }
 }

@@ -1,0 +1,199 @@
+//! `hybrid eval`: perplexity of a model on texts.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Args;
+use hybrid_assets::Kind;
+use hybrid_data::config::DataConfig;
+use hybrid_data::encode::{EncodeOptions, Encoded, Encoder, TrainOn};
+use hybrid_data::reader::read_rows;
+use hybrid_data::record::{Record, RecordKind, records};
+use hybrid_data::tokenizer::Tokenizer;
+use hybrid_model::Decoder;
+use hybrid_model::perplexity::{Scored, nll_sums, windows};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::assets;
+use crate::exit::BadInput;
+use crate::model::{Loaded, ModelArgs};
+use crate::ui::Ui;
+
+/// Arguments of `hybrid eval`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hybrid eval smollm2-135m-instruct --data wikitext-2 --max-length 1024 --limit 4
+  hybrid eval ./model --data held_out.jsonl --json
+
+Texts count every token, prompt/completion rows those of the completion. The first token of a text
+is not predicted unless the tokenizer puts a BOS before it.")]
+pub(crate) struct EvalArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// A data file or a catalogue name; wikitext-2 is its test split, joined
+    #[arg(long)]
+    data: String,
+    /// Longest window in tokens; the model's context, at most 1024, by default
+    #[arg(long, value_name = "N")]
+    max_length: Option<usize>,
+    /// Tokens from one window's start to the next's; the window's length by default
+    #[arg(long, value_name = "N")]
+    stride: Option<usize>,
+    /// Use the first N windows only
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Tokens read at once, over all rows of a batch
+    #[arg(long, default_value_t = 2048, value_name = "N")]
+    batch_tokens: usize,
+}
+
+/// What `eval` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    examples: usize,
+    tokens: usize,
+    /// Nats, averaged over the predicted tokens; null without any.
+    nll: Option<f64>,
+    perplexity: Option<f64>,
+    rewards: Map<String, Value>,
+}
+
+pub(crate) fn run(args: &EvalArgs, ui: &Ui) -> Result<()> {
+    let records = read_texts(&args.data, ui)?;
+    let Loaded { decoder, tokenizer } = args.model.load(ui)?;
+    let context = decoder.config().max_positions;
+    let max_length = args.max_length.unwrap_or(context.min(DEFAULT_WINDOW));
+    if max_length < 2 || max_length > context {
+        return Err(BadInput::new(format!(
+            "`--max-length` is {max_length}, must be from 2 to the model's context of {context}"
+        )));
+    }
+    let stride = args.stride.unwrap_or(max_length);
+    if stride == 0 || stride > max_length {
+        return Err(BadInput::new(format!(
+            "`--stride` is {stride}, must be from 1 to the window's length of {max_length}"
+        )));
+    }
+    let texts = encode(&records, &tokenizer)?;
+    let mut scored = Vec::new();
+    let mut examples = 0;
+    for text in &texts {
+        let before = scored.len();
+        scored.extend(cut(text, max_length, stride));
+        scored.truncate(args.limit.unwrap_or(usize::MAX));
+        examples += usize::from(scored.len() > before);
+    }
+    let (tokens, nll) = measure(&decoder, scored, args.batch_tokens, ui);
+    print(&Report { examples, tokens, nll, perplexity: nll.map(f64::exp), rewards: Map::new() }, ui)
+}
+
+const DEFAULT_WINDOW: usize = 1024;
+
+/// The records of a file or a catalogue name.
+fn read_texts(data: &str, ui: &Ui) -> Result<Vec<Record>> {
+    let asset = assets::resolve(data, Kind::Data, ui)?;
+    let path = asset.split("test").map_or_else(|| asset.path.clone(), Path::to_owned);
+    if data == WIKITEXT {
+        return Ok(vec![joined_lines(&path)?]);
+    }
+    let config = DataConfig::default();
+    let rows = read_rows(&[path], &config.read_options())?;
+    Ok(records(rows, &config)?.collect::<Result<Vec<_>, _>>()?)
+}
+
+/// Rows of this set are lines of articles; its perplexity is that of the articles.
+const WIKITEXT: &str = "wikitext-2";
+
+/// The text as the perplexity guide of `transformers` builds it: rows that keep their newline,
+/// blank ones empty, joined by two newlines.
+fn joined_lines(path: &Path) -> Result<Record> {
+    let text = std::fs::read_to_string(path)?;
+    let row = |line: &str| if line.trim().is_empty() { String::new() } else { line.to_owned() };
+    let rows: Vec<String> = text.split_inclusive('\n').map(row).collect();
+    Ok(Record {
+        source: hybrid_data::error::RowLocation::line(path, 1),
+        kind: RecordKind::Text(rows.join("\n\n")),
+        fields: Map::new(),
+    })
+}
+
+/// Token ids with what counts: no EOS is added, since the texts are measured as they are.
+fn encode(records: &[Record], tokenizer: &Tokenizer) -> Result<Vec<Encoded>> {
+    let encoder = Encoder::new(
+        tokenizer,
+        EncodeOptions { append_eos: false, train_on: TrainOn::Completion, ..Default::default() },
+    )?;
+    let encode = |record: &Record| match &record.kind {
+        // A text too short to predict anything has no tokens to count; it is no error here.
+        RecordKind::Text(text) | RecordKind::Prompt(text) => {
+            let ids = tokenizer.encode(text, true)?;
+            Ok(Encoded { loss_mask: vec![true; ids.len()], ids })
+        }
+        _ => Ok(encoder.record(record)?),
+    };
+    records.iter().map(encode).collect()
+}
+
+/// The windows of one text; what counts is contiguous within each.
+fn cut(text: &Encoded, max_length: usize, stride: usize) -> Vec<Scored<'_>> {
+    let mut scored = Vec::new();
+    for window in windows(text.ids.len(), 0, max_length, stride) {
+        let mut run = None;
+        // A conversation counts in several runs; each is scored on its own in the same window.
+        for token in window.predicted.clone().chain(std::iter::once(usize::MAX)) {
+            let counts = text.loss_mask.get(token).copied().unwrap_or(false);
+            match (counts, run) {
+                (true, None) => run = Some(token),
+                (false, Some(start)) => {
+                    let end = token.min(window.predicted.end);
+                    let ids = &text.ids[window.tokens.start..end];
+                    let base = window.tokens.start;
+                    scored.push(Scored { ids, predicted: start - base..end - base });
+                    run = None;
+                }
+                _ => {}
+            }
+        }
+    }
+    scored
+}
+
+/// Predicted tokens and their mean negative log-likelihood.
+fn measure(
+    decoder: &Decoder,
+    mut scored: Vec<Scored<'_>>,
+    batch_tokens: usize,
+    ui: &Ui,
+) -> (usize, Option<f64>) {
+    let tokens: usize = scored.iter().map(|row| row.predicted.len()).sum();
+    // Rows of like length share a batch: padding costs time.
+    scored.sort_by_key(|row| std::cmp::Reverse(row.ids.len()));
+    let bar = ui.steps("tokens", tokens as u64);
+    let mut sum = 0.0;
+    let mut rest = scored.as_slice();
+    while let Some(longest) = rest.first() {
+        let rows = (batch_tokens / longest.ids.len().max(1)).clamp(1, rest.len());
+        let (batch, others) = rest.split_at(rows);
+        sum += nll_sums(decoder, batch).iter().sum::<f64>();
+        bar.inc(batch.iter().map(|row| row.predicted.len() as u64).sum());
+        rest = others;
+    }
+    bar.finish_and_clear();
+    (tokens, (tokens > 0).then(|| sum / tokens as f64))
+}
+
+fn print(report: &Report, ui: &Ui) -> Result<()> {
+    let mut out = anstream::stdout().lock();
+    if ui.json {
+        writeln!(out, "{}", serde_json::to_string(report)?)?;
+        return Ok(());
+    }
+    let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.4}"));
+    writeln!(out, "examples    {}", report.examples)?;
+    writeln!(out, "tokens      {}", report.tokens)?;
+    writeln!(out, "nll         {} nats per token", number(report.nll))?;
+    writeln!(out, "perplexity  {}", number(report.perplexity))?;
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! Completions as they are printed: text as it comes, or one JSON object each.
+
+use std::io::Write;
+
+use anyhow::Result;
+use hybrid_data::tokenizer::{DecodeStream, Tokenizer};
+use hybrid_model::generate::{Completion, StopReason, Verdict};
+use hybrid_model::sampling::Choice;
+use serde::Serialize;
+
+use super::Prompt;
+
+/// One completion as JSON.
+#[derive(Debug, Serialize)]
+struct JsonCompletion<'a> {
+    prompt: &'a str,
+    text: &'a str,
+    token_ids: &'a [u32],
+    logprobs: &'a [f32],
+    stop_reason: &'static str,
+}
+
+/// The text of one completion while it grows.
+pub(crate) struct Growing<'a> {
+    stream: DecodeStream<'a>,
+    text: String,
+    /// Bytes of `text` that were printed.
+    printed: usize,
+    stopped: bool,
+}
+
+impl<'a> Growing<'a> {
+    pub(crate) fn new(tokenizer: &'a Tokenizer, prompt: &[u32]) -> Self {
+        Self {
+            stream: tokenizer.decode_stream(prompt, true),
+            text: String::new(),
+            printed: 0,
+            stopped: false,
+        }
+    }
+
+    /// Takes a token; true when one of `stops` is now in the text, which is cut before it.
+    pub(crate) fn push(&mut self, token: u32, stops: &[String]) -> bool {
+        let piece = self.stream.step(token).ok().flatten().unwrap_or_default();
+        self.text.push_str(&piece);
+        let found = stops.iter().filter_map(|stop| self.text.find(stop.as_str())).min();
+        if let Some(start) = found {
+            self.text.truncate(start);
+            self.stopped = true;
+        }
+        self.stopped
+    }
+
+    /// What can be printed now: all that cannot become the beginning of a stop text.
+    pub(crate) fn printable(&mut self, stops: &[String]) -> &str {
+        let held = if self.stopped { 0 } else { held_back(&self.text, stops) };
+        let start = self.printed.min(self.text.len());
+        let end = (self.text.len() - held).max(start);
+        self.printed = end;
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// Bytes of the text that were printed.
+    pub(crate) fn printed(&self) -> usize {
+        self.printed
+    }
+
+    /// The whole text, with what the tokenizer still held back.
+    pub(crate) fn finish(self) -> String {
+        let Self { stream, mut text, stopped, .. } = self;
+        if !stopped {
+            text.push_str(&stream.finish().unwrap_or_default());
+        }
+        text
+    }
+}
+
+/// Bytes at the end of `text` that begin one of `stops`.
+fn held_back(text: &str, stops: &[String]) -> usize {
+    let begins = |stop: &String| {
+        (1..stop.len())
+            .rev()
+            .filter(|length| stop.is_char_boundary(*length))
+            .find(|length| text.ends_with(&stop[..*length]))
+    };
+    stops.iter().filter_map(begins).max().unwrap_or(0)
+}
+
+/// Prints completions, batch by batch.
+pub(super) struct Printer<'a> {
+    tokenizer: &'a Tokenizer,
+    stops: &'a [String],
+    json: bool,
+    /// One completion in all: its text is printed as it comes.
+    streams: bool,
+    growing: Vec<Growing<'a>>,
+    /// A failure to write, kept until the generation has returned.
+    failure: Option<std::io::Error>,
+}
+
+impl<'a> Printer<'a> {
+    pub(super) fn new(
+        tokenizer: &'a Tokenizer,
+        stops: &'a [String],
+        json: bool,
+        single: bool,
+    ) -> Self {
+        let streams = single && !json;
+        Self { tokenizer, stops, json, streams, growing: Vec::new(), failure: None }
+    }
+
+    pub(super) fn start_batch(&mut self, prompts: &[Prompt], samples: usize) {
+        let rows = prompts.iter().flat_map(|prompt| std::iter::repeat_n(prompt, samples));
+        self.growing = rows.map(|prompt| Growing::new(self.tokenizer, &prompt.ids)).collect();
+    }
+
+    pub(super) fn token(&mut self, row: usize, choice: Choice) -> Verdict {
+        let Some(growing) = self.growing.get_mut(row) else { return Verdict::Continue };
+        let stops = growing.push(choice.token, self.stops);
+        if self.streams {
+            let written = print_now(growing.printable(self.stops));
+            if let Err(failure) = written {
+                self.failure = Some(failure);
+                return Verdict::Cancel;
+            }
+        }
+        if stops { Verdict::StopRow } else { Verdict::Continue }
+    }
+
+    pub(super) fn finish_batch(
+        &mut self,
+        prompts: &[Prompt],
+        completions: &[Completion],
+    ) -> Result<()> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure.into());
+        }
+        let samples = (completions.len() / prompts.len().max(1)).max(1);
+        let growing = std::mem::take(&mut self.growing);
+        let mut out = anstream::stdout().lock();
+        for (row, (growing, completion)) in growing.into_iter().zip(completions).enumerate() {
+            let Some(prompt) = prompts.get(row / samples) else { continue };
+            let printed = growing.printed();
+            let text = growing.finish();
+            if self.json {
+                let line = JsonCompletion {
+                    prompt: &prompt.text,
+                    text: &text,
+                    token_ids: &completion.token_ids,
+                    logprobs: &completion.logprobs,
+                    stop_reason: stop_reason(completion.stop_reason),
+                };
+                writeln!(out, "{}", serde_json::to_string(&line)?)?;
+            } else if self.streams {
+                writeln!(out, "{}", text.get(printed..).unwrap_or_default())?;
+            } else {
+                writeln!(out, "{} →{text}\n", prompt.text)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn stop_reason(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Eos => "eos",
+        StopReason::Stop => "stop",
+        StopReason::Length => "length",
+    }
+}
+
+pub(crate) fn print_now(text: &str) -> std::io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::held_back;
+
+    #[test]
+    fn the_beginning_of_a_stop_text_is_held_back() {
+        let stops = ["\n\nUser:".to_owned(), "é!".to_owned()];
+        for (text, held) in
+            [("hello", 0), ("hello\n", 1), ("hello\n\n", 2), ("a\n\nUse", 5), ("caf\u{e9}", 2)]
+        {
+            assert_eq!(held_back(text, &stops), held, "{text:?}");
+        }
+    }
+}

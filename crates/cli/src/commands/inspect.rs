@@ -1,0 +1,148 @@
+//! `hybrid inspect`: examples as the trainer sees them, token by token.
+
+use std::io::Write;
+
+use anyhow::Result;
+use anstyle::{AnsiColor, Style};
+use clap::{Args, ValueEnum};
+use hybrid_assets::Kind;
+use hybrid_data::config::{ColumnMap, DataConfig};
+use hybrid_data::encode::{EncodeOptions, Encoded, Encoder, TrainOn};
+use hybrid_data::reader::read_rows;
+use hybrid_data::record::records;
+use hybrid_data::tokenizer::Tokenizer;
+use serde::Serialize;
+
+use super::assets;
+use crate::exit::BadInput;
+use crate::ui::Ui;
+
+/// Arguments of `hybrid inspect`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hybrid inspect chats.jsonl --model smollm2-135m-instruct
+  hybrid inspect qa.csv --model ./model --columns prompt=question,completion=answer --limit 1")]
+pub(crate) struct InspectArgs {
+    /// A data file or a catalogue name
+    data: String,
+    /// The model whose tokenizer and chat template are used
+    #[arg(long)]
+    model: String,
+    /// Examples to print
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    limit: usize,
+    /// Longest example in tokens; longer ones are cut
+    #[arg(long, value_name = "N")]
+    max_length: Option<usize>,
+    /// Which tokens count in the loss
+    #[arg(long, value_enum, default_value_t = Trained::Completion)]
+    train_on: Trained,
+    /// Makes the text from columns, as "Review: {text}"
+    #[arg(long, value_name = "TEXT")]
+    template: Option<String>,
+    /// Columns under other names: prompt=NAME,completion=NAME,text=NAME,messages=NAME
+    #[arg(long, value_delimiter = ',', value_name = "PART=NAME")]
+    columns: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Trained {
+    /// The completion, or the assistant's messages
+    Completion,
+    /// Everything
+    All,
+}
+
+pub(crate) fn run(args: &InspectArgs, ui: &Ui) -> Result<()> {
+    let config = DataConfig {
+        template: args.template.clone(),
+        columns: columns(&args.columns)?,
+        ..DataConfig::default()
+    };
+    let model = assets::resolve_model_path(&args.model, ui)?;
+    let data = assets::resolve(&args.data, Kind::Data, ui)?;
+    let path = data.split("train").map_or_else(|| data.path.clone(), std::path::Path::to_owned);
+    let tokenizer = Tokenizer::from_path(&model)?;
+    let train_on = match args.train_on {
+        Trained::Completion => TrainOn::Completion,
+        Trained::All => TrainOn::All,
+    };
+    let options = EncodeOptions { max_length: args.max_length, train_on, ..Default::default() };
+    let encoder = Encoder::new(&tokenizer, options)?;
+    let rows = read_rows(&[path], &config.read_options())?;
+    let mut out = anstream::stdout().lock();
+    for record in records(rows, &config)?.take(args.limit) {
+        let record = record?;
+        let encoded = encoder.record(&record)?;
+        if ui.json {
+            writeln!(out, "{}", serde_json::to_string(&json(&tokenizer, &encoded)?)?)?;
+        } else {
+            let trained = encoded.loss_mask.iter().filter(|counts| **counts).count();
+            let tokens = encoded.ids.len();
+            writeln!(out, "{}: {tokens} tokens, {trained} trained", record.source)?;
+            writeln!(out, "{}\n", coloured(&tokenizer, &encoded)?)?;
+        }
+    }
+    if !ui.json {
+        let (start, end) = (TRAINED.render(), TRAINED.render_reset());
+        writeln!(out, "⟦{start}trained{end}⟧ tokens count in the loss, the others do not")?;
+    }
+    Ok(())
+}
+
+fn columns(pairs: &[String]) -> Result<ColumnMap> {
+    let mut map = ColumnMap::default();
+    for pair in pairs {
+        let wrong = || {
+            BadInput::new(format!(
+                "`--columns {pair}` is not PART=NAME with text, prompt, completion or messages"
+            ))
+        };
+        let (part, name) = pair.split_once('=').ok_or_else(wrong)?;
+        let slot = match part.trim() {
+            "text" => &mut map.text,
+            "prompt" => &mut map.prompt,
+            "completion" => &mut map.completion,
+            "messages" => &mut map.messages,
+            _ => return Err(wrong()),
+        };
+        *slot = Some(name.trim().to_owned());
+    }
+    Ok(map)
+}
+
+/// One token as JSON.
+#[derive(Debug, Serialize)]
+struct JsonToken {
+    id: u32,
+    text: String,
+    trained: bool,
+}
+
+fn json(tokenizer: &Tokenizer, encoded: &Encoded) -> Result<Vec<JsonToken>> {
+    let token = |(id, trained): (&u32, &bool)| -> Result<JsonToken> {
+        Ok(JsonToken { id: *id, text: tokenizer.decode(&[*id], false)?, trained: *trained })
+    };
+    encoded.ids.iter().zip(&encoded.loss_mask).map(token).collect()
+}
+
+const TRAINED: Style = AnsiColor::Green.on_default().bold();
+const UNTRAINED: Style = Style::new().dimmed();
+
+/// The text with trained stretches in brackets and green: readable without colour too.
+fn coloured(tokenizer: &Tokenizer, encoded: &Encoded) -> Result<String> {
+    let mut text = String::new();
+    let mut start = 0;
+    while start < encoded.ids.len() {
+        let trained = encoded.loss_mask.get(start).copied().unwrap_or(false);
+        let rest = encoded.loss_mask.get(start..).unwrap_or_default();
+        let length = rest.iter().take_while(|counts| **counts == trained).count().max(1);
+        let ids = encoded.ids.get(start..start + length).unwrap_or_default();
+        let piece = tokenizer.decode(ids, false)?;
+        let (style, open, close) =
+            if trained { (TRAINED, "⟦", "⟧") } else { (UNTRAINED, "", "") };
+        text.push_str(&format!("{open}{}{piece}{}{close}", style.render(), style.render_reset()));
+        start += length;
+    }
+    Ok(text)
+}

@@ -1,0 +1,52 @@
+//! Tiny models: real architectures, random weights, the byte tokenizer.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use hybrid_model::Decoder;
+use hybrid_model::init::{InitConfig, init};
+use hybrid_model::weights::save;
+
+use crate::tokenizer;
+
+/// A two-layer decoder of a family, a few thousand parameters.
+///
+/// # Panics
+///
+/// When the family is unknown.
+#[must_use]
+#[expect(clippy::panic, reason = "an unknown family fails the test that asked")]
+pub fn tiny(model_type: &str, seed: u64, device: &Device) -> Decoder {
+    let sizes = InitConfig {
+        model_type: model_type.to_owned(),
+        vocab_size: tokenizer::VOCAB_SIZE,
+        hidden_size: 16,
+        layers: 2,
+        heads: 2,
+        kv_heads: None,
+        intermediate_size: Some(32),
+        context: 128,
+        tie_embeddings: true,
+    };
+    let config = sizes.to_config().unwrap_or_else(|error| panic!("{model_type}: {error}"));
+    init(&config, seed, device)
+}
+
+/// Writes a tiny model with its tokenizer as a Hugging Face directory.
+///
+/// # Panics
+///
+/// When the directory cannot be written.
+#[expect(clippy::panic, reason = "an unwritable directory fails the test that asked")]
+pub fn write(directory: &Path, model_type: &str, seed: u64, device: &Device) {
+    save(&tiny(model_type, seed, device), directory)
+        .unwrap_or_else(|error| panic!("cannot save a tiny model: {error}"));
+    let files = [
+        ("tokenizer.json", tokenizer::tokenizer_json()),
+        ("tokenizer_config.json", tokenizer::tokenizer_config()),
+    ];
+    for (name, json) in files {
+        std::fs::write(directory.join(name), json.to_string())
+            .unwrap_or_else(|error| panic!("cannot write `{name}`: {error}"));
+    }
+}
