@@ -222,6 +222,9 @@ impl<'a> Hub<'a> {
                     },
                 },
                 ureq::Error::Json(error) => self.bad_answer(what, error.to_string()),
+                error @ (ureq::Error::BadUri(_) | ureq::Error::TooManyRedirects) => {
+                    self.bad_answer(what, format!("it redirects to nowhere ({error})"))
+                }
                 error => AssetError::HubUnreachable {
                     endpoint,
                     what: what.to_owned(),

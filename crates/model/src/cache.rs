@@ -23,8 +23,7 @@ impl KvCache {
     /// Room for `capacity` columns of `batch` rows.
     #[must_use]
     pub fn new(config: &DecoderConfig, batch: usize, capacity: usize, device: &Device) -> Self {
-        let shape =
-            [batch, config.attention.kv_heads, capacity.max(1), config.attention.head_dim];
+        let shape = [batch, config.attention.kv_heads, capacity.max(1), config.attention.head_dim];
         let layer = |_| LayerCache {
             key: Tensor::zeros(shape, device),
             value: Tensor::zeros(shape, device),
@@ -60,6 +59,11 @@ impl KvCache {
             layer.key.inplace(|key| key.select(0, index.clone()));
             layer.value.inplace(|value| value.select(0, index.clone()));
         }
+    }
+
+    /// Forgets every column and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
     }
 
     /// Writes the new columns of a layer and returns all of it so far, `[b, kv, s, hd]` each.

@@ -251,13 +251,19 @@ impl Patterns {
 fn rotation(config: &RopeConfig, input: &TokenInput, past: usize) -> Rotation {
     let [_, t] = input.dims();
     let (n, positions) = input.positions(past);
-    let total = positions.iter().max().map_or(0, |last| last + 1);
-    let (cosine, sine) = rope::tables(config, &positions, total);
+    let (mut cosines, mut sines) = (Vec::new(), Vec::new());
+    // The angles may depend on the length: each row has those it would have alone.
+    for row in positions.chunks(t.max(1)) {
+        let total = row.iter().max().map_or(0, |last| last + 1);
+        let (cosine, sine) = rope::tables(config, row, total);
+        cosines.extend(cosine);
+        sines.extend(sine);
+    }
     let device = input.ids.device();
     let tensor = |values: Vec<f32>| {
         Tensor::from_data(TensorData::new(values, [n, 1, t, config.rotary_dim]), &device)
     };
-    Rotation { cosine: tensor(cosine), sine: tensor(sine) }
+    Rotation { cosine: tensor(cosines), sine: tensor(sines) }
 }
 
 #[cfg(test)]

@@ -61,80 +61,66 @@ impl TokenInput {
         self.ids.dims()
     }
 
-    /// Position of every token, `[rows, t]` row-major with one row when all rows are alike, after
-    /// `past` cached columns. Padding gets position 0.
-    pub(crate) fn positions(&self, past: usize) -> (usize, Vec<usize>) {
+    /// Column where the sample of every token starts, `[rows, t]` row-major with one row when all
+    /// rows are alike.
+    fn starts(&self) -> (usize, Vec<usize>) {
         let [b, t] = self.dims();
         match &self.rows {
-            Rows::RightPadded => (1, (past..past + t).collect()),
+            Rows::RightPadded => (1, vec![0; t]),
+            Rows::LeftPadded { pads } if pads.iter().all(|pad| *pad == 0) => (1, vec![0; t]),
             Rows::LeftPadded { pads } => {
-                let row = |pad: &usize| {
-                    let pad = *pad;
-                    (past..past + t).map(move |column| column.saturating_sub(pad))
-                };
-                (b, pads.iter().flat_map(row).collect())
+                (b, pads.iter().flat_map(|pad| std::iter::repeat_n(*pad, t)).collect())
             }
             Rows::Packed { segments } => {
-                let mut positions = Vec::with_capacity(b * t);
+                let mut starts = Vec::with_capacity(b * t);
                 for row in segments.chunks(t.max(1)) {
                     let mut start = 0;
                     for (column, segment) in row.iter().enumerate() {
                         if column > 0 && row[column - 1] != *segment {
                             start = column;
                         }
-                        positions.push(column - start);
+                        starts.push(start);
                     }
                 }
-                (b, positions)
+                (b, starts)
             }
         }
+    }
+
+    /// Position of every token, `[rows, t]` row-major with one row when all rows are alike, after
+    /// `past` cached columns. Padding gets position 0.
+    pub(crate) fn positions(&self, past: usize) -> (usize, Vec<usize>) {
+        let [_, t] = self.dims();
+        let (rows, starts) = self.starts();
+        let starts = starts.into_iter().enumerate();
+        (rows, starts.map(|(index, start)| (past + index % t).saturating_sub(start)).collect())
     }
 
     /// Which keys each query may *not* see, `[b or 1, 1, t, past + t]`; `None` when all may be
     /// seen (one query, no padding, no window in reach).
-    ///
-    /// # Panics
-    ///
-    /// When packed rows follow cached columns, whose samples are not known: the caller's mistake.
     pub(crate) fn blocked(&self, past: usize, attends: Attends) -> Option<Tensor<4, Bool>> {
-        let [b, t] = self.dims();
+        let [_, t] = self.dims();
         let total = past + t;
-        let packed = matches!(self.rows, Rows::Packed { .. });
-        assert!(past == 0 || !packed, "packed rows cannot follow cached columns");
         let window = match attends {
             Attends::Everything => total,
             Attends::Nearby { window } => window,
         };
-        let rows = if matches!(self.rows, Rows::RightPadded) { 1 } else { b };
-        let padded = match &self.rows {
-            Rows::LeftPadded { pads } => pads.iter().any(|pad| *pad > 0),
-            Rows::Packed { .. } | Rows::RightPadded => packed,
-        };
-        if t == 1 && window >= total && !padded {
+        let (rows, starts) = self.starts();
+        if t == 1 && window >= total && starts.iter().all(|start| *start == 0) {
             return None;
         }
-        let mut blocked = Vec::with_capacity(rows * t * total);
-        for row in 0..rows {
-            for query in past..total {
-                let seen = |key: usize| {
-                    key <= query && key + window > query && self.same_sample(row, query, key)
-                };
-                blocked.extend((0..total).map(|key| !seen(key)));
+        // A query sees one run of columns, from its sample's start or its window's to itself.
+        let mut blocked = vec![true; starts.len() * total];
+        let lines = blocked.chunks_mut(total.max(1)).zip(starts);
+        for (index, (line, start)) in lines.enumerate() {
+            let query = past + index % t;
+            let first = start.max((query + 1).saturating_sub(window));
+            if let Some(seen) = line.get_mut(first..=query) {
+                seen.fill(false);
             }
         }
         let data = TensorData::new(blocked, [rows, 1, t, total]);
         Some(Tensor::from_data(data, &self.ids.device()))
-    }
-
-    fn same_sample(&self, row: usize, query: usize, key: usize) -> bool {
-        match &self.rows {
-            Rows::RightPadded => true,
-            Rows::LeftPadded { pads } => key >= pads[row],
-            Rows::Packed { segments } => {
-                let [_, t] = self.dims();
-                segments[row * t + query] == segments[row * t + key]
-            }
-        }
     }
 }
 

@@ -47,8 +47,8 @@ pub enum RopeScaling {
     /// LongRoPE (Ding et al. 2024, arXiv 2402.13753), as in Phi-3: one divisor a frequency, one
     /// list up to the original context and one beyond.
     ///
-    /// The list is chosen by the length of the whole sequence seen so far. A generation that
-    /// crosses the border keeps the cached keys of the short list, as `transformers` does.
+    /// The list is chosen by the length of the row so far. A generation that crosses the border
+    /// reads the row again, so that no key of the short list stays in the cache.
     LongRope {
         /// Divisors up to `original_max_positions`.
         short_factor: Vec<f64>,

@@ -90,6 +90,16 @@ fn without_pip_a_wheel_can_be_added() {
     assert!(wheel.exists(), "the user's own file stays");
 }
 
+#[test]
+fn what_is_right_in_the_cache_is_not_replaced_under_its_readers() {
+    use std::os::unix::fs::MetadataExt;
+    let place = Place::with_pip();
+    let store = place.store();
+    let added = || store.add("tiny-table", &place.wheel(), &NoProgress).unwrap().path;
+    let inode = |path: PathBuf| fs::metadata(path).unwrap().ino();
+    assert_eq!(inode(added()), inode(added()));
+}
+
 /// Adds `wheel` and returns the whole error chain.
 fn refusal(place: &Place, name: &str, wheel: &Path) -> String {
     let error = place.store().add(name, wheel, &NoProgress).unwrap_err();

@@ -251,6 +251,11 @@ fn a_template_that_rewrites_what_came_before_needs_marks() {
     let rewriting =
         "{% for m in messages %}{{ m.role }}{{ m.content if loop.last else '…' }}{% endfor %}";
     let encoder = Encoder::new(&tokenizer, chat(rewriting)).unwrap();
+    // The words that open an answer are others than those a finished answer has.
+    let opening = UNMARKED.replace("%}[assistant]{% endif", "%}[bot]{% endif");
+    let other = Encoder::new(&tokenizer, chat(&opening)).unwrap();
+    let error = other.messages(&talk(), None).unwrap_err();
+    assert!(matches!(error, EncodeError::NotAPrefix { message: 1 }), "{error}");
     let error = encoder.messages(&talk(), None).unwrap_err();
     insta::assert_snapshot!(error, @r#"the assistant's tokens cannot be told apart: the chat template writes the conversation up to message 1 differently when more follows; mark what the assistant writes with `{% generation %}` blocks in `chat_template`, or set `train_on = "all"`"#);
 }

@@ -5,15 +5,18 @@ use rayon::slice::Chunks;
 
 use super::GenerateError;
 use crate::cache::KvCache;
+use crate::config::Positions;
 use crate::decoder::Decoder;
 use crate::input::{Rows, TokenInput};
+use crate::rope::RopeScaling;
 
 /// Rows of different lengths, left-padded so that all end together.
 #[derive(Debug)]
 pub(super) struct Batch<'a> {
     decoder: &'a Decoder,
     cache: KvCache,
-    pads: Vec<usize>,
+    /// What each row has read, without padding.
+    rows: Vec<Vec<u32>>,
 }
 
 impl<'a> Batch<'a> {
@@ -24,47 +27,71 @@ impl<'a> Batch<'a> {
         prompts: &[Vec<u32>],
         new_tokens: usize,
     ) -> Result<(Self, HostLogits), GenerateError> {
-        let width = prompts.iter().map(Vec::len).max().unwrap_or(0);
-        let pads = prompts.iter().map(|prompt| width - prompt.len()).collect::<Vec<_>>();
-        let mut ids = Vec::with_capacity(prompts.len() * width);
-        for (prompt, pad) in prompts.iter().zip(&pads) {
-            ids.extend(std::iter::repeat_n(0, *pad));
-            ids.extend_from_slice(prompt);
-        }
+        let rows = prompts.to_vec();
         // The last token is never read.
-        let capacity = width + new_tokens.saturating_sub(1);
-        let cache = KvCache::new(decoder.config(), prompts.len(), capacity, &decoder.device());
-        let mut batch = Self { decoder, cache, pads };
-        let logits = batch.forward(&ids)?;
+        let capacity = width(&rows) + new_tokens.saturating_sub(1);
+        let cache = KvCache::new(decoder.config(), rows.len(), capacity, &decoder.device());
+        let mut batch = Self { decoder, cache, rows };
+        let logits = batch.forward(width(&batch.rows))?;
         Ok((batch, logits))
     }
 
     /// Keeps the rows `rows`, in that order; a row may be named more than once.
     pub(super) fn select_rows(&mut self, rows: &[usize]) {
-        if rows.iter().copied().eq(0..self.pads.len()) {
+        if rows.iter().copied().eq(0..self.rows.len()) {
             return;
         }
         self.cache.select_rows(rows);
-        self.pads = rows.iter().map(|row| self.pads[*row]).collect();
+        self.rows = rows.iter().map(|row| self.rows[*row].clone()).collect();
     }
 
     /// Reads one token a row; returns the logits of the next.
     pub(super) fn push(&mut self, ids: &[u32]) -> Result<HostLogits, GenerateError> {
-        self.forward(ids)
+        for (row, id) in self.rows.iter_mut().zip(ids) {
+            row.push(*id);
+        }
+        if self.rows.iter().any(|row| self.angles_change_at(row.len())) {
+            let columns = self.cache.len() + 1;
+            self.cache.clear();
+            return self.forward(columns);
+        }
+        self.forward(1)
     }
 
-    /// Reads `[rows, t]` tokens; returns the logits after the last column.
-    fn forward(&mut self, ids: &[u32]) -> Result<HostLogits, GenerateError> {
-        let (rows, device) = (self.pads.len(), self.decoder.device());
-        let t = ids.len() / rows.max(1);
-        let layout = Rows::LeftPadded { pads: self.pads.clone() };
-        let input = TokenInput::new(ids, [rows, t], layout, &device);
+    /// True where a row of this length rotates all its keys otherwise than one a token shorter.
+    fn angles_change_at(&self, length: usize) -> bool {
+        let Positions::Rotary { global, local } = &self.decoder.config().positions else {
+            return false;
+        };
+        std::iter::once(global).chain(local).any(|rope| match &rope.scaling {
+            RopeScaling::LongRope { original_max_positions: border, .. } => length == border + 1,
+            _ => false,
+        })
+    }
+
+    /// Reads the last `columns` columns of the rows; returns the logits after them.
+    fn forward(&mut self, columns: usize) -> Result<HostLogits, GenerateError> {
+        let device = self.decoder.device();
+        let total = self.cache.len() + columns;
+        let mut ids = Vec::with_capacity(self.rows.len() * columns);
+        for row in &self.rows {
+            let seen = row.len().min(columns);
+            ids.extend(std::iter::repeat_n(0, columns - seen));
+            ids.extend_from_slice(&row[row.len() - seen..]);
+        }
+        let pads = self.rows.iter().map(|row| total - row.len()).collect();
+        let shape = [self.rows.len(), columns];
+        let input = TokenInput::new(&ids, shape, Rows::LeftPadded { pads }, &device);
         let hidden = self.decoder.hidden(&input, Some(&mut self.cache));
-        let last = hidden.slice_dim(1, t - 1..t);
+        let last = hidden.slice_dim(1, columns - 1..columns);
         let logits = self.decoder.logits(last).into_data().try_into_vec_as::<f32>();
         let values = logits.map_err(|error| GenerateError::Device { reason: error.to_string() })?;
         Ok(HostLogits { values, vocab_size: self.decoder.config().vocab_size })
     }
+}
+
+fn width(rows: &[Vec<u32>]) -> usize {
+    rows.iter().map(Vec::len).max().unwrap_or(0)
 }
 
 /// Logits of the next tokens, `[rows, v]` on the host.

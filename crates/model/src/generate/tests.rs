@@ -73,10 +73,13 @@ const FAMILIES: [&str; 12] = [
     "qwen2_window",
     "qwen3",
     "gpt_neox_parallel",
-    "phi3_partial",
+    "phi3",
     "gemma2",
     "gemma3_text",
 ];
+
+/// Phi-3's LongRoPE rotates all keys otherwise beyond 16 tokens, which the longest prompt reaches.
+const LONGROPE: [&str; 2] = ["phi3_longrope", "phi3_partial"];
 
 #[track_caller]
 fn assert_same(what: &str, ours: &Completion, theirs: &Completion) {
@@ -128,7 +131,7 @@ fn greedy_equals_transformers() {
 
 #[test]
 fn a_prompt_in_a_batch_continues_as_alone() {
-    for name in FAMILIES {
+    for name in FAMILIES.into_iter().chain(LONGROPE) {
         let decoder = model(Path::new(name));
         let together = run(&decoder, &prompts(), &greedy(12)).unwrap();
         for (prompt, together) in prompts().into_iter().zip(together) {
@@ -138,27 +141,48 @@ fn a_prompt_in_a_batch_continues_as_alone() {
     }
 }
 
+/// Log-probabilities of `ids[start..]`, each given all before it, by one forward pass.
+fn full_forward(decoder: &Decoder, ids: &[u32], start: usize, temperature: f64) -> Vec<f32> {
+    let hidden = decoder.hidden(&TokenInput::single(ids, &decoder.device()), None);
+    let [_, total, width] = hidden.dims();
+    let count = total - start;
+    let hidden = hidden.slice_dim(1, start - 1..total - 1).reshape([count, width]);
+    let targets = crate::input::int_tensor(&ids[start..], [count], &decoder.device());
+    let logprobs = decoder.token_logprobs(hidden, targets, temperature);
+    logprobs.into_data().iter::<f32>().collect()
+}
+
 #[test]
 fn logprobs_equal_the_full_forward() {
     for name in FAMILIES {
         let decoder = model(Path::new(name));
-        for temperature in [0.0, 0.8] {
+        for (temperature, used) in [(0.0, 1.0), (0.8, 0.8)] {
             let sampling = SamplingConfig { temperature, top_k: 9, ..SamplingConfig::default() };
-            let options = GenerateOptions { sampling, max_new_tokens: 10, ..greedy(10) };
+            let options = GenerateOptions { sampling, ..greedy(10) };
             let completions = run(&decoder, &prompts(), &options).unwrap();
             for (prompt, completion) in prompts().into_iter().zip(completions) {
-                let read: Vec<u32> = prompt.iter().chain(&completion.token_ids).copied().collect();
-                let hidden = decoder.hidden(&TokenInput::single(&read, &decoder.device()), None);
-                let [_, total, width] = hidden.dims();
-                let hidden = hidden.slice_dim(1, prompt.len() - 1..total - 1);
-                let count = completion.token_ids.len();
-                let targets =
-                    crate::input::int_tensor(&completion.token_ids, [count], &decoder.device());
-                let temperature = if temperature > 0.0 { temperature } else { 1.0 };
-                let hidden = hidden.reshape([count, width]);
-                let full = decoder.token_logprobs(hidden, targets, temperature);
-                let full: Vec<f32> = full.into_data().iter::<f32>().collect();
+                let ids = [&prompt[..], &completion.token_ids[..]].concat();
+                let full = full_forward(&decoder, &ids, prompt.len(), used);
                 assert_logprobs(name, &completion.logprobs, &full);
+            }
+        }
+    }
+}
+
+#[test]
+fn angles_that_change_with_the_length_change_for_every_key() {
+    for name in LONGROPE {
+        let decoder = model(Path::new(name));
+        for (prompt, completion) in prompts().into_iter().zip(free_run(&decoder)) {
+            let mut ids = prompt;
+            for (token, logprob) in completion.token_ids.into_iter().zip(completion.logprobs) {
+                let input = TokenInput::single(&ids, &decoder.device());
+                let logits = decoder.logits(decoder.hidden(&input, None)).into_data();
+                let logits: Vec<f32> = logits.iter::<f32>().collect();
+                let last = &logits[logits.len() - decoder.config().vocab_size..];
+                let total: f32 = last.iter().map(|logit| logit.exp()).sum();
+                assert_logprobs(name, &[logprob], &[last[token as usize] - total.ln()]);
+                ids.push(token);
             }
         }
     }
@@ -171,7 +195,7 @@ fn free_run(decoder: &Decoder) -> Vec<Completion> {
 
 #[test]
 fn a_row_that_ends_leaves_the_others_alone() {
-    for name in FAMILIES {
+    for name in FAMILIES.into_iter().chain(LONGROPE) {
         let decoder = model(Path::new(name));
         let free = free_run(&decoder);
         let eos = free[1].token_ids[2];
