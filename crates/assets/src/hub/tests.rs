@@ -272,17 +272,25 @@ fn hostile_answers_are_errors_and_touch_nothing_outside_the_cache() {
     let location: Change = |file| file.location = Some("mailto:x".to_owned());
     let no_location: Change = |file| file.location = Some(String::new());
     let size: Change = |file| file.claimed_size = Some(99);
-    for (i, change) in [etag, no_etag, commit, location, no_location, size].into_iter().enumerate()
-    {
+    let cases = [
+        (etag, "no etag that can be kept"),
+        (no_etag, "etag is missing"),
+        (commit, "of another commit"),
+        (location, "redirects to nowhere"),
+        (no_location, "location"),
+        (size, "expected 99 bytes, got 18 bytes"),
+    ];
+    for (change, reason) in cases {
         let mut files = model();
         change(&mut files[3].1);
         let (place, server) = (Place::new(), Server::new("o/n", files));
         let error = get(&place, &server, "hf:o/n").unwrap_err();
-        assert!(matches!(error, AssetError::HubBadAnswer { .. }), "{i}: {error}");
+        assert!(matches!(error, AssetError::HubBadAnswer { .. }), "{error}");
+        assert!(error.to_string().contains(reason), "{reason}: {error}");
         let mut left: Vec<PathBuf> =
             fs::read_dir(place.path()).unwrap().map(|e| e.unwrap().path()).collect();
         left.sort();
-        assert_eq!(left, [place.bin(), place.path().join("hub-cache")], "{i}");
+        assert_eq!(left, [place.bin(), place.path().join("hub-cache")], "{reason}");
     }
     let (place, server) = (Place::new(), Server::new("o/n", model()));
     server.set_commit("../../evil");

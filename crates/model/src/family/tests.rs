@@ -42,15 +42,21 @@ fn minimal(model_type: &str) -> Value {
             "num_attention_heads": 2, "max_position_embeddings": 16, "ffn_dim": 12,
         }),
         _ => json!({
-            "model_type": model_type, "vocab_size": 11, "hidden_size": 8, "num_hidden_layers": 3,
-            "num_attention_heads": 2, "max_position_embeddings": 16, "intermediate_size": 12,
+            "model_type": model_type, "vocab_size": 11, "hidden_size": 128, "num_hidden_layers": 3,
+            "num_attention_heads": 32, "max_position_embeddings": 16, "intermediate_size": 12,
         }),
     }
 }
 
-/// A minimal configuration with `changes` put in.
+/// Two heads of four, with `changes` put in.
 fn with(model_type: &str, changes: Value) -> Value {
     let mut config = minimal(model_type);
+    if config.get("hidden_size").is_some() {
+        config["hidden_size"] = 8.into();
+        config["num_attention_heads"] = 2.into();
+        config["num_key_value_heads"] = Value::Null;
+        config["head_dim"] = Value::Null;
+    }
     for (key, value) in changes.as_object().unwrap() {
         config[key] = value.clone();
     }
@@ -208,9 +214,8 @@ fn absent_keys_mean_what_they_mean_to_transformers() {
         ("gemma2", 4, 256),
         ("gemma3_text", 4, 256),
     ];
-    let sizes = json!({ "num_attention_heads": 32, "hidden_size": 128 });
     for (model_type, kv_heads, head_dim) in table {
-        let mut json = with(model_type, sizes.clone());
+        let mut json = minimal(model_type);
         let config = built(&json);
         let found = (config.attention.kv_heads, config.attention.head_dim);
         assert_eq!(found, (kv_heads, head_dim), "{model_type}");
@@ -312,12 +317,6 @@ fn windows(config: &Value) -> Vec<Option<usize>> {
 
 #[test]
 fn windows_follow_each_familys_rules() {
-    let kv = json!({ "num_key_value_heads": 2, "head_dim": 4 });
-    let with = |model_type: &str, changes: Value| {
-        let mut config = with(model_type, kv.clone());
-        config.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        config
-    };
     // Null is none; an absent key is the class's default.
     assert_eq!(windows(&with("mistral", json!({ "sliding_window": null }))), [None; 3]);
     assert_eq!(windows(&with("mistral", json!({}))), [Some(4096); 3]);
