@@ -6,3 +6,13 @@ pub(crate) mod devices;
 pub(crate) mod eval;
 pub(crate) mod generate;
 pub(crate) mod inspect;
+
+/// Most samples or rows that one option may ask for: more is a slip of the finger, and would end in
+/// an allocation that no machine has.
+const MOST: usize = 65_536;
+
+/// A count for clap, at least 1.
+fn count(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
+    number.ok_or_else(|| format!("expected a whole number from 1 to {MOST}"))
+}

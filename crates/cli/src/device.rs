@@ -106,10 +106,6 @@ impl DeviceChoice {
     }
 }
 
-#[cfg_attr(
-    not(any(feature = "wgpu", feature = "vulkan", feature = "cuda")),
-    expect(unused_variables, reason = "only backends with several devices read the index")
-)]
 fn open(choice: DeviceChoice) -> Option<Device> {
     match choice.backend {
         #[cfg(feature = "flex")]

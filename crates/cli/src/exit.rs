@@ -1,5 +1,6 @@
 //! Exit codes: 0 done, 1 failed, 2 bad usage or bad input, 130 interrupted.
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::Error;
@@ -27,12 +28,12 @@ const FAILED: u8 = 1;
 const BAD_INPUT: u8 = 2;
 
 /// Prints the error with its causes and returns the exit code it stands for.
-#[expect(clippy::print_stderr, reason = "the one place where errors are printed")]
 pub(crate) fn report(error: &Error) -> ExitCode {
     if is_broken_pipe(error) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {}", chain(error));
+    // Where stderr is closed the exit code says it all.
+    let _ = writeln!(std::io::stderr(), "error: {}", chain(error));
     ExitCode::from(if is_bad_input(error) { BAD_INPUT } else { FAILED })
 }
 
@@ -45,20 +46,47 @@ fn chain(error: &Error) -> String {
     parts.join(": ")
 }
 
-/// True when the reader of our output went away, as `head` does: no failure of ours.
-fn is_broken_pipe(error: &Error) -> bool {
-    error.chain().any(|cause| {
-        let io = cause.downcast_ref::<std::io::Error>();
-        io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
-    })
+/// Names the record by `place` in front of the reason why it cannot be encoded. The encoder itself
+/// says that the record cannot be used for training, which is not what every command does.
+pub(crate) fn at_record(place: &str, error: EncodeError) -> Error {
+    match error {
+        EncodeError::Record { source, .. } => Error::new(*source).context(place.to_owned()),
+        other => Error::new(other).context(place.to_owned()),
+    }
 }
 
+/// True when the reader of our output went away, as `head` does: no failure of ours.
+fn is_broken_pipe(error: &Error) -> bool {
+    io_kinds(error).any(|kind| kind == ErrorKind::BrokenPipe)
+}
+
+fn io_kinds(error: &Error) -> impl Iterator<Item = ErrorKind> {
+    let io = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
+    };
+    error.chain().filter_map(io)
+}
+
+/// A name of the wrong kind, such as a folder where a file should be.
+const WRONG_PATH: [ErrorKind; 3] =
+    [ErrorKind::IsADirectory, ErrorKind::NotADirectory, ErrorKind::InvalidFilename];
+/// What can be the input's fault; whose it is says the error around it. Everything else, a disk or a
+/// permission, is the machine's, whoever noticed it.
+const WRONG_CONTENT: [ErrorKind; 4] = [
+    ErrorKind::NotFound,
+    ErrorKind::InvalidData,
+    ErrorKind::InvalidInput,
+    ErrorKind::UnexpectedEof,
+];
+
 fn is_bad_input(error: &Error) -> bool {
-    if is_machine_fault(error) {
+    if io_kinds(error).any(|kind| WRONG_PATH.contains(&kind)) {
+        return true;
+    }
+    if io_kinds(error).any(|kind| !WRONG_CONTENT.contains(&kind)) {
         return false;
     }
     error.chain().any(|cause| {
-        let generate = cause.downcast_ref::<GenerateError>();
         cause.is::<BadInput>()
             || cause.is::<TemplateError>()
             || cause.is::<TokenizerError>()
@@ -66,16 +94,14 @@ fn is_bad_input(error: &Error) -> bool {
             || cause.downcast_ref::<AssetError>().is_some_and(AssetError::is_bad_input)
             || cause.downcast_ref::<DataError>().is_some_and(DataError::is_bad_input)
             || cause.downcast_ref::<WeightsError>().is_some_and(WeightsError::is_bad_input)
-            || generate.is_some_and(|error| !matches!(error, GenerateError::NoToken { .. }))
+            || cause.downcast_ref::<GenerateError>().is_some_and(is_about_the_request)
     })
 }
 
-/// True for a disk or a permission at fault, whoever noticed it; a file that is not there or not
-/// what it should be is the input's fault.
-fn is_machine_fault(error: &Error) -> bool {
-    use std::io::ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
-    error.chain().any(|cause| {
-        let io = cause.downcast_ref::<std::io::Error>();
-        io.is_some_and(|io| ![NotFound, InvalidData, InvalidInput, UnexpectedEof].contains(&io.kind()))
-    })
+/// False for what goes wrong in the numbers or on the device while generating.
+fn is_about_the_request(error: &GenerateError) -> bool {
+    !matches!(error, GenerateError::NoToken { .. } | GenerateError::Device { .. })
 }
+
+#[cfg(test)]
+mod tests;

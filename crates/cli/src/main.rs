@@ -39,6 +39,7 @@ enum Command {
     /// List and fetch pinned models and data sets
     Assets(commands::assets::AssetsArgs),
     /// List the devices that were compiled in and are there
+    #[command(after_help = "Example: hybrid devices --json")]
     Devices,
 }
 

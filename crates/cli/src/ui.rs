@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
 /// Options of every command that shape its output.
 #[derive(Debug, Clone, Args)]
@@ -50,7 +50,8 @@ impl Ui {
         let bar = ProgressBar::with_draw_target(total, target);
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.with_style(style).with_message(what.to_owned())
+        // An error that drops a bar takes it off the screen: the message has its line to itself.
+        bar.with_style(style).with_message(what.to_owned()).with_finish(ProgressFinish::AndClear)
     }
 }
 

@@ -13,7 +13,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use crate::cache::KvCache;
 use crate::config::{Attends, DecoderConfig, Positions};
 use crate::input::TokenInput;
-use crate::ops::{self, Blocked, LogprobOptions};
+use crate::ops::{self, LogprobOptions, Visible};
 use crate::rope::{self, RopeConfig};
 use block::{Block, Norm, Rotation, bare_linear};
 
@@ -115,7 +115,8 @@ impl Decoder {
     ///
     /// # Panics
     ///
-    /// When the cache has no room for the tokens, or a learned position lies beyond the table.
+    /// When the cache has no room for the tokens, packed rows come with a cache that is not empty,
+    /// or a learned position lies beyond the table.
     #[must_use]
     pub fn hidden(&self, input: &TokenInput, mut cache: Option<&mut KvCache>) -> Tensor<3> {
         let past = cache.as_deref().map_or(0, KvCache::len);
@@ -206,11 +207,11 @@ impl Decoder {
     }
 }
 
-/// Rotations and blocked keys of one forward pass, made once and shared by the layers.
+/// Rotations and visible keys of one forward pass, made once and shared by the layers.
 struct Patterns {
     global: Option<Rotation>,
     local: Option<Rotation>,
-    blocked: Vec<(Attends, Option<Blocked>)>,
+    visible: Vec<(Attends, Visible)>,
 }
 
 /// What one layer needs of [`Patterns`].
@@ -218,7 +219,7 @@ struct Patterns {
 pub(crate) struct LayerPattern {
     pub(crate) index: usize,
     pub(crate) rotation: Option<Rotation>,
-    pub(crate) blocked: Option<Blocked>,
+    pub(crate) visible: Visible,
 }
 
 impl Patterns {
@@ -230,21 +231,22 @@ impl Patterns {
                 local.as_ref().map(|local| rotation(local, input, past)),
             ),
         };
-        let mut blocked: Vec<(Attends, Option<Blocked>)> = Vec::new();
+        let mut visible: Vec<(Attends, Visible)> = Vec::new();
         for layer in &config.layers {
-            if !blocked.iter().any(|(attends, _)| *attends == layer.attends) {
-                blocked.push((layer.attends, input.blocked(past, layer.attends)));
+            if !visible.iter().any(|(attends, _)| *attends == layer.attends) {
+                visible.push((layer.attends, input.visible(past, layer.attends)));
             }
         }
-        Self { global, local, blocked }
+        Self { global, local, visible }
     }
 
     fn layer(&self, config: &DecoderConfig, index: usize) -> LayerPattern {
         let attends = config.layers[index].attends;
         let is_local = matches!(attends, Attends::Nearby { .. }) && self.local.is_some();
         let rotation = if is_local { self.local.clone() } else { self.global.clone() };
-        let blocked = self.blocked.iter().find(|(kind, _)| *kind == attends);
-        LayerPattern { index, rotation, blocked: blocked.and_then(|(_, mask)| mask.clone()) }
+        let visible = self.visible.iter().find(|(kind, _)| *kind == attends);
+        let visible = visible.map_or(Visible::All, |(_, visible)| visible.clone());
+        LayerPattern { index, rotation, visible }
     }
 }
 

@@ -177,7 +177,7 @@ fn refuse(reader: ConfigReader<'_>, key: &str) -> Result<(), ConfigError> {
 
 /// The hidden size divided by the heads.
 fn even_head_dim(hidden: usize, heads: usize) -> Result<usize, ConfigError> {
-    if heads == 0 || hidden % heads != 0 {
+    if heads == 0 || !hidden.is_multiple_of(heads) {
         return Err(ConfigError::Inconsistent(format!(
             "a hidden size of {hidden} cannot be shared by {heads} attention heads"
         )));

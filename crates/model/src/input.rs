@@ -3,6 +3,7 @@
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
 use crate::config::Attends;
+use crate::ops::Visible;
 
 /// How the rows of a batch are laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,8 +97,27 @@ impl TokenInput {
         (rows, starts.map(|(index, start)| (past + index % t).saturating_sub(start)).collect())
     }
 
+    /// Which keys the queries of this pass see, after `past` cached columns.
+    pub(crate) fn visible(&self, past: usize, attends: Attends) -> Visible {
+        let [_, t] = self.dims();
+        let (_, starts) = self.starts();
+        let in_reach = match attends {
+            Attends::Everything => true,
+            Attends::Nearby { window } => window >= past + t,
+        };
+        let is_plain = in_reach && starts.iter().all(|start| *start == 0);
+        if is_plain && t > 1 && !self.ids.device().is_autodiff() {
+            return Visible::Causal;
+        }
+        self.blocked(past, attends).map_or(Visible::All, Visible::Unblocked)
+    }
+
     /// Which keys each query may *not* see, `[b or 1, 1, t, past + t]`; `None` when all may be
     /// seen (one query, no padding, no window in reach).
+    ///
+    /// # Panics
+    ///
+    /// When packed rows follow cached columns, whose samples are not known: the caller's mistake.
     pub(crate) fn blocked(&self, past: usize, attends: Attends) -> Option<Tensor<4, Bool>> {
         let [_, t] = self.dims();
         let total = past + t;
@@ -105,6 +125,8 @@ impl TokenInput {
             Attends::Everything => total,
             Attends::Nearby { window } => window,
         };
+        let is_packed = matches!(self.rows, Rows::Packed { .. });
+        assert!(past == 0 || !is_packed, "packed rows cannot follow cached columns");
         let (rows, starts) = self.starts();
         if t == 1 && window >= total && starts.iter().all(|start| *start == 0) {
             return None;

@@ -9,7 +9,7 @@ mod logprobs;
 use burn::tensor::activation::{gelu, gelu_approximate, relu, silu};
 use burn::tensor::{Bool, Tensor};
 
-pub use attention::{AttentionInputs, attention};
+pub use attention::{AttentionInputs, Visible, attention};
 pub use logprobs::{LogprobOptions, token_logprobs};
 
 use crate::config::{Activation, NormKind};

@@ -161,7 +161,7 @@ impl RopeConfig {
     pub fn validate(&self, head_dim: usize) -> Result<(), ConfigError> {
         let inconsistent = |what: String| Err(ConfigError::Inconsistent(what));
         let dim = self.rotary_dim;
-        if dim == 0 || dim % 2 != 0 || dim > head_dim {
+        if dim == 0 || !dim.is_multiple_of(2) || dim > head_dim {
             return inconsistent(format!(
                 "{dim} rotary dimensions do not fit a head of {head_dim}: need an even number, at \
                  least 2 and at most {head_dim}"

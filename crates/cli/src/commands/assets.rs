@@ -1,5 +1,6 @@
 //! `hybrid assets`: what can be fetched by name, fetched and checked.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -149,8 +150,7 @@ fn list(store: &Store, ui: &Ui) -> anyhow::Result<()> {
     let entries = store.catalogue().entries();
     if ui.json {
         let listed: Vec<_> = entries.iter().map(|entry| Listed::new(store, entry)).collect();
-        anstream::println!("{}", serde_json::to_string_pretty(&listed)?);
-        return Ok(());
+        return say(&serde_json::to_string_pretty(&listed)?);
     }
     let heading = ["NAME", "SIZE", "LICENCE", "FETCHED", "WHAT"].map(str::to_owned);
     let rows = entries.iter().map(|entry| {
@@ -163,10 +163,7 @@ fn list(store: &Store, ui: &Ui) -> anyhow::Result<()> {
         [&entry.name, &size, &entry.licence, fetched, &entry.about].map(str::to_owned)
     });
     let rows: Vec<_> = std::iter::once(heading).chain(rows).collect();
-    for line in table(&rows) {
-        anstream::println!("{line}");
-    }
-    Ok(())
+    say(&table(&rows).join("\n"))
 }
 
 /// Rows as lines with aligned columns, two spaces apart; the last column is left as it is.
@@ -194,11 +191,14 @@ fn print(name: &str, asset: &Asset, ui: &Ui) -> anyhow::Result<()> {
     if ui.json {
         let files = asset.files.iter().map(|file| file.path.as_path()).collect();
         let printed = Printed { name, path: &asset.path, files };
-        anstream::println!("{}", serde_json::to_string(&printed)?);
-    } else {
-        anstream::println!("{}", asset.path.display());
+        return say(&serde_json::to_string(&printed)?);
     }
-    Ok(())
+    say(&asset.path.display().to_string())
+}
+
+/// Not `println!`, which panics where the reader has gone.
+fn say(text: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout().lock(), "{text}")?)
 }
 
 #[cfg(test)]

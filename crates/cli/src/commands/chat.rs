@@ -1,6 +1,6 @@
 //! `hybrid chat`: a conversation on the terminal.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use hybrid_model::generate::{GenerateError, GenerateOptions, Verdict, generate};
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 
-use super::generate::DecodingArgs;
+use super::generate::decoding::DecodingArgs;
 use super::generate::output::{Growing, print_now};
 use crate::model::{Loaded, ModelArgs};
 use crate::ui::Ui;
@@ -41,9 +41,10 @@ const HELP: &str = "\
 /quit         leave; so does Ctrl-D";
 
 pub(crate) fn run(args: &ChatArgs, ui: &Ui) -> Result<()> {
+    args.decoding.check()?;
     let loaded = args.model.load(ui)?;
     let template = loaded.tokenizer.template(None)?;
-    let options = args.decoding.options(&loaded.tokenizer)?;
+    let options = args.decoding.options(&loaded)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
@@ -61,8 +62,10 @@ pub(crate) fn run(args: &ChatArgs, ui: &Ui) -> Result<()> {
     if ui.is_watched() {
         say("Ctrl-C stops an answer, Ctrl-D leaves, /help lists commands.")?;
     }
+    // A dumb terminal would get the prompt on stdout, where a program that pipes lines reads answers.
+    let prompt = if std::io::stdin().is_terminal() { "> " } else { "" };
     loop {
-        match editor.readline("> ") {
+        match editor.readline(prompt) {
             Ok(line) if line.trim().is_empty() => {}
             Ok(line) => {
                 let _ = editor.add_history_entry(&line);
@@ -114,6 +117,7 @@ impl Chat {
                 say("the conversation starts anew")?;
             }
             "save" if rest.is_empty() => say("/save needs a file name")?,
+            "save" if self.turns.is_empty() => say("there is nothing to save yet")?,
             "save" => match self.save(Path::new(rest)) {
                 Ok(()) => say(&format!("saved as {rest}"))?,
                 Err(error) => say(&format!("not saved: {error:#}"))?,
@@ -132,7 +136,13 @@ impl Chat {
     fn answer(&mut self, question: &str) -> Result<()> {
         self.turns.push(Message::new("user", question));
         let render = RenderOptions { add_generation_prompt: true, ..RenderOptions::default() };
-        let text = self.template.render(&self.messages(), &render)?.text;
+        let text = match self.template.render(&self.messages(), &render) {
+            Ok(rendered) => rendered.text,
+            Err(error) => {
+                self.turns.pop();
+                return say(&format!("not asked: {:#}", anyhow::Error::new(error)));
+            }
+        };
         // The template writes the special tokens itself.
         let ids = self.loaded.tokenizer.encode(&text, false)?;
         self.interrupted.store(false, Ordering::Relaxed);
@@ -183,5 +193,5 @@ impl Chat {
 
 /// Words that are no part of the conversation go to stderr.
 fn say(text: &str) -> Result<()> {
-    writeln!(anstream::stderr().lock(), "{text}").context("cannot write to stderr")
+    writeln!(std::io::stderr().lock(), "{text}").context("cannot write to stderr")
 }

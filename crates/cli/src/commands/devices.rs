@@ -9,7 +9,7 @@ use crate::ui::Ui;
 
 pub(crate) fn run(ui: &Ui) -> Result<()> {
     let rows = device::list();
-    let mut out = anstream::stdout().lock();
+    let mut out = std::io::stdout().lock();
     if ui.json {
         writeln!(out, "{}", serde_json::to_string(&rows)?)?;
         return Ok(());

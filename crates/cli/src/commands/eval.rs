@@ -3,21 +3,21 @@
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use hybrid_assets::Kind;
 use hybrid_data::config::DataConfig;
-use hybrid_data::encode::{EncodeOptions, Encoded, Encoder, TrainOn};
+use hybrid_data::encode::{EncodeError, EncodeOptions, Encoded, Encoder};
 use hybrid_data::reader::read_rows;
 use hybrid_data::record::{Record, RecordKind, records};
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::Decoder;
-use hybrid_model::perplexity::{Scored, nll_sums, windows};
+use hybrid_model::perplexity::{Scored, Window, nll_sums, windows};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::assets;
-use crate::exit::BadInput;
+use super::{assets, count};
+use crate::exit::{self, BadInput};
 use crate::model::{Loaded, ModelArgs};
 use crate::ui::Ui;
 
@@ -45,13 +45,14 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Tokens read at once, over all rows of a batch
-    #[arg(long, default_value_t = 2048, value_name = "N")]
+    #[arg(long, default_value_t = 2048, value_name = "N", value_parser = count)]
     batch_tokens: usize,
 }
 
 /// What `eval` prints.
 #[derive(Debug, Serialize)]
 struct Report {
+    /// Rows with a predicted token.
     examples: usize,
     tokens: usize,
     /// Nats, averaged over the predicted tokens; null without any.
@@ -63,7 +64,26 @@ struct Report {
 pub(crate) fn run(args: &EvalArgs, ui: &Ui) -> Result<()> {
     let records = read_texts(&args.data, ui)?;
     let Loaded { decoder, tokenizer } = args.model.load(ui)?;
-    let context = decoder.config().max_positions;
+    let (max_length, stride) = window_size(args, decoder.config().max_positions)?;
+    let texts = encode(&records, &tokenizer)?;
+    let limit = args.limit.unwrap_or(usize::MAX);
+    let (mut scored, mut examples, mut used) = (Vec::new(), 0, 0);
+    for text in &texts {
+        let windows = windows(text.ids.len(), 0, max_length, stride);
+        let cut = windows.iter().map(|window| runs(text, window)).filter(|runs| !runs.is_empty());
+        let before = used;
+        for runs in cut.take(limit - used) {
+            scored.extend(runs);
+            used += 1;
+        }
+        examples += usize::from(used > before);
+    }
+    let (tokens, nll) = measure(&decoder, scored, args.batch_tokens, ui);
+    print(&Report { examples, tokens, nll, perplexity: nll.map(f64::exp), rewards: Map::new() }, ui)
+}
+
+/// Length and stride of the windows, checked.
+fn window_size(args: &EvalArgs, context: usize) -> Result<(usize, usize)> {
     let max_length = args.max_length.unwrap_or(context.min(DEFAULT_WINDOW));
     if max_length < 2 || max_length > context {
         return Err(BadInput::new(format!(
@@ -76,17 +96,7 @@ pub(crate) fn run(args: &EvalArgs, ui: &Ui) -> Result<()> {
             "`--stride` is {stride}, must be from 1 to the window's length of {max_length}"
         )));
     }
-    let texts = encode(&records, &tokenizer)?;
-    let mut scored = Vec::new();
-    let mut examples = 0;
-    for text in &texts {
-        let before = scored.len();
-        scored.extend(cut(text, max_length, stride));
-        scored.truncate(args.limit.unwrap_or(usize::MAX));
-        examples += usize::from(scored.len() > before);
-    }
-    let (tokens, nll) = measure(&decoder, scored, args.batch_tokens, ui);
-    print(&Report { examples, tokens, nll, perplexity: nll.map(f64::exp), rewards: Map::new() }, ui)
+    Ok((max_length, stride))
 }
 
 const DEFAULT_WINDOW: usize = 1024;
@@ -109,7 +119,8 @@ const WIKITEXT: &str = "wikitext-2";
 /// The text as the perplexity guide of `transformers` builds it: rows that keep their newline,
 /// blank ones empty, joined by two newlines.
 fn joined_lines(path: &Path) -> Result<Record> {
-    let text = std::fs::read_to_string(path)?;
+    let text = std::fs::read_to_string(path);
+    let text = text.with_context(|| format!("cannot read `{}`", path.display()))?;
     let row = |line: &str| if line.trim().is_empty() { String::new() } else { line.to_owned() };
     let rows: Vec<String> = text.split_inclusive('\n').map(row).collect();
     Ok(Record {
@@ -121,40 +132,47 @@ fn joined_lines(path: &Path) -> Result<Record> {
 
 /// Token ids with what counts: no EOS is added, since the texts are measured as they are.
 fn encode(records: &[Record], tokenizer: &Tokenizer) -> Result<Vec<Encoded>> {
-    let encoder = Encoder::new(
-        tokenizer,
-        EncodeOptions { append_eos: false, train_on: TrainOn::Completion, ..Default::default() },
-    )?;
-    let encode = |record: &Record| match &record.kind {
-        // A text too short to predict anything has no tokens to count; it is no error here.
-        RecordKind::Text(text) | RecordKind::Prompt(text) => {
-            let ids = tokenizer.encode(text, true)?;
-            Ok(Encoded { loss_mask: vec![true; ids.len()], ids })
+    let options = EncodeOptions { append_eos: false, ..EncodeOptions::default() };
+    let encoder = Encoder::new(tokenizer, options)?;
+    let encode = |record: &Record| -> Result<Encoded, EncodeError> {
+        let failed = |source| EncodeError::Tokenizer { source };
+        // A text or completion without tokens to count is no error here.
+        match &record.kind {
+            RecordKind::Text(text) | RecordKind::Prompt(text) => {
+                let ids = tokenizer.encode(text, true).map_err(failed)?;
+                Ok(Encoded { loss_mask: vec![true; ids.len()], ids })
+            }
+            RecordKind::PromptCompletion { completion, .. } => {
+                let mut ids = encoder.prompt(record)?;
+                let mut loss_mask = vec![false; ids.len()];
+                ids.extend(tokenizer.encode(completion, false).map_err(failed)?);
+                loss_mask.resize(ids.len(), true);
+                Ok(Encoded { ids, loss_mask })
+            }
+            RecordKind::Messages(_) => encoder.record(record),
         }
-        _ => Ok(encoder.record(record)?),
+    };
+    let encode = |record: &Record| {
+        encode(record).map_err(|error| exit::at_record(&record.source.to_string(), error))
     };
     records.iter().map(encode).collect()
 }
 
-/// The windows of one text; what counts is contiguous within each.
-fn cut(text: &Encoded, max_length: usize, stride: usize) -> Vec<Scored<'_>> {
+/// The stretches of a window that count: several in a conversation, each scored on its own.
+fn runs<'a>(text: &'a Encoded, window: &Window) -> Vec<Scored<'a>> {
+    let (base, end) = (window.tokens.start, window.predicted.end);
+    let counts = |token: usize| token < end && text.loss_mask.get(token).is_some_and(|c| *c);
     let mut scored = Vec::new();
-    for window in windows(text.ids.len(), 0, max_length, stride) {
-        let mut run = None;
-        // A conversation counts in several runs; each is scored on its own in the same window.
-        for token in window.predicted.clone().chain(std::iter::once(usize::MAX)) {
-            let counts = text.loss_mask.get(token).copied().unwrap_or(false);
-            match (counts, run) {
-                (true, None) => run = Some(token),
-                (false, Some(start)) => {
-                    let end = token.min(window.predicted.end);
-                    let ids = &text.ids[window.tokens.start..end];
-                    let base = window.tokens.start;
-                    scored.push(Scored { ids, predicted: start - base..end - base });
-                    run = None;
-                }
-                _ => {}
+    let mut start = None;
+    for token in window.predicted.start..=end {
+        match (counts(token), start) {
+            (true, None) => start = Some(token),
+            (false, Some(first)) => {
+                let ids = text.ids.get(base..token).unwrap_or_default();
+                scored.push(Scored { ids, predicted: first - base..token - base });
+                start = None;
             }
+            _ => {}
         }
     }
     scored
@@ -185,7 +203,7 @@ fn measure(
 }
 
 fn print(report: &Report, ui: &Ui) -> Result<()> {
-    let mut out = anstream::stdout().lock();
+    let mut out = std::io::stdout().lock();
     if ui.json {
         writeln!(out, "{}", serde_json::to_string(report)?)?;
         return Ok(());

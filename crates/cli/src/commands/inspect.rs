@@ -73,7 +73,9 @@ pub(crate) fn run(args: &InspectArgs, ui: &Ui) -> Result<()> {
     let mut out = anstream::stdout().lock();
     for record in records(rows, &config)?.take(args.limit) {
         let record = record?;
-        let encoded = encoder.record(&record)?;
+        let mut encoded = encoder.record(&record)?;
+        // Nothing comes before the first token, so no loss is taken on it.
+        encoded.loss_mask.iter_mut().take(1).for_each(|counts| *counts = false);
         if ui.json {
             writeln!(out, "{}", serde_json::to_string(&json(&tokenizer, &encoded)?)?)?;
         } else {

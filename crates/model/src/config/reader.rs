@@ -24,11 +24,6 @@ impl<'a> ConfigReader<'a> {
         self.model_type
     }
 
-    /// The value under the first of `keys` that is present and not null.
-    pub(crate) fn find(&self, keys: &[&str]) -> Option<&'a Value> {
-        keys.iter().find_map(|key| self.map.get(*key).filter(|value| !value.is_null()))
-    }
-
     fn missing(&self, keys: &[&str]) -> ConfigError {
         let key = keys.first().copied().unwrap_or_default().to_owned();
         ConfigError::Missing { key, model_type: self.model_type.to_owned() }

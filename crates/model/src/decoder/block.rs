@@ -179,7 +179,7 @@ impl Attention {
         }
         let scale = a.scale / config.layers[pattern.index].score_divisor;
         let inputs = AttentionInputs { query, key, value, scale, softcap: a.softcap };
-        let attended = ops::attention(inputs, pattern.blocked);
+        let attended = ops::attention(inputs, pattern.visible);
         project(&self.out, attended.swap_dims(1, 2).reshape([b, t, q]))
     }
 }

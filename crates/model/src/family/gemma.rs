@@ -64,7 +64,7 @@ fn parse_gemma(
         Defaults { theta: default_theta, kv_heads: Some(4), head_dim: Some(256), ..Defaults::NONE };
     let mut config = parse_common(reader, defaults)?;
     let scalar = reader.f64_or(&["query_pre_attn_scalar"], 256.0)?;
-    if !(scalar > 0.0) {
+    if scalar <= 0.0 {
         let what = format!("`query_pre_attn_scalar` is {scalar}, must be above 0");
         return Err(ConfigError::Inconsistent(what));
     }
@@ -91,7 +91,7 @@ fn capped(
         return Ok(default);
     }
     match reader.opt_f64(&[key])? {
-        Some(cap) if !(cap > 0.0) => {
+        Some(cap) if cap <= 0.0 => {
             Err(ConfigError::Inconsistent(format!("`{key}` is {cap}, must be above 0")))
         }
         cap => Ok(cap),

@@ -8,7 +8,7 @@ use hybrid_model::generate::{Completion, StopReason, Verdict};
 use hybrid_model::sampling::Choice;
 use serde::Serialize;
 
-use super::Prompt;
+use super::prompts::Prompt;
 
 /// One completion as JSON.
 #[derive(Debug, Serialize)]
@@ -23,6 +23,8 @@ struct JsonCompletion<'a> {
 /// The text of one completion while it grows.
 pub(crate) struct Growing<'a> {
     stream: DecodeStream<'a>,
+    /// No text, even where a tokenizer does not mark them as special.
+    eos_ids: &'a [u32],
     text: String,
     /// Bytes of `text` that were printed.
     printed: usize,
@@ -33,6 +35,7 @@ impl<'a> Growing<'a> {
     pub(crate) fn new(tokenizer: &'a Tokenizer, prompt: &[u32]) -> Self {
         Self {
             stream: tokenizer.decode_stream(prompt, true),
+            eos_ids: tokenizer.eos_ids(),
             text: String::new(),
             printed: 0,
             stopped: false,
@@ -41,6 +44,9 @@ impl<'a> Growing<'a> {
 
     /// Takes a token; true when one of `stops` is now in the text, which is cut before it.
     pub(crate) fn push(&mut self, token: u32, stops: &[String]) -> bool {
+        if self.eos_ids.contains(&token) {
+            return self.stopped;
+        }
         let piece = self.stream.step(token).ok().flatten().unwrap_or_default();
         self.text.push_str(&piece);
         let found = stops.iter().filter_map(|stop| self.text.find(stop.as_str())).min();
@@ -137,7 +143,7 @@ impl<'a> Printer<'a> {
         }
         let samples = (completions.len() / prompts.len().max(1)).max(1);
         let growing = std::mem::take(&mut self.growing);
-        let mut out = anstream::stdout().lock();
+        let mut out = std::io::stdout().lock();
         for (row, (growing, completion)) in growing.into_iter().zip(completions).enumerate() {
             let Some(prompt) = prompts.get(row / samples) else { continue };
             let printed = growing.printed();
@@ -169,8 +175,9 @@ fn stop_reason(reason: StopReason) -> &'static str {
     }
 }
 
+/// Prints text on stdout as it is: `anstream` would drop control characters of it.
 pub(crate) fn print_now(text: &str) -> std::io::Result<()> {
-    let mut out = anstream::stdout().lock();
+    let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
 }
