@@ -18,8 +18,8 @@ mod tests;
 /// The longest that all checks together should take, in seconds.
 const BUDGET_SECONDS: f64 = 60.0;
 
-/// The checkpoint that the checks run, from the root; weights random, tokenizer byte-level.
-const MODEL: &str = "golden/models/smoke";
+/// The models that the checks run, from the root: one file each, random weights, real tokenizers.
+const MODELS: [&str; 4] = ["llama", "qwen3", "gemma2", "gemma3"];
 
 /// One command line of `hybrid`, and what must hold of its output.
 struct Check {
@@ -50,15 +50,16 @@ pub(crate) fn run(workspace: &Workspace, device: Option<&str>) -> Result<()> {
         run_check(&binary, folder.path(), &check)?;
     }
     let devices = chosen(&present_devices(&binary, folder.path())?, device)?;
-    let model = workspace.root().join(MODEL);
-    if model.is_dir() {
-        for device in &devices {
-            for check in device_checks(device, &model.to_string_lossy()) {
+    let text = folder.path().join("text.jsonl");
+    let rows = "{\"text\": \"The sky is blue, and so is the sea.\"}\n{\"text\": \"Rain.\"}\n";
+    std::fs::write(&text, rows).context("cannot write the smoke text")?;
+    for device in &devices {
+        for model in MODELS {
+            let path = workspace.root().join(format!("golden/gguf/{model}.gguf"));
+            for check in model_checks(device, model, &path, &text) {
                 run_check(&binary, folder.path(), &check)?;
             }
         }
-    } else {
-        println!("SKIPPED smoke on {}: there is no {MODEL}", devices.join(", "));
     }
     let seconds = start.elapsed().as_secs_f64();
     println!("smoke: {seconds:.1} s of {BUDGET_SECONDS:.0} s");
@@ -83,11 +84,33 @@ fn general_checks() -> Vec<Check> {
     ]
 }
 
-/// What must hold on each device.
-fn device_checks(device: &str, model: &str) -> Vec<Check> {
-    let mut args = vec!["generate", model, "--prompt", "The sky", "--greedy", "--ignore-eos"];
-    args.extend(["--max-new-tokens", "8", "--json", "--device", device]);
-    vec![Check::new(format!("generate on {device}"), &args, expect_eight_tokens)]
+/// What must hold of each model on each device.
+fn model_checks(device: &str, name: &str, model: &Path, text: &Path) -> Vec<Check> {
+    let (model, text) = (model.to_string_lossy(), text.to_string_lossy());
+    let common = ["--json", "--device", device];
+    let check = |what: &str, args: &[&str], expect| {
+        let args: Vec<&str> = args.iter().chain(&common).copied().collect();
+        Check::new(format!("{what} {name} on {device}"), &args, expect)
+    };
+    let greedy = ["generate", &model, "--prompt", "The sky", "--greedy", "--ignore-eos"];
+    let greedy = [greedy.as_slice(), &["--max-new-tokens", "8"]].concat();
+    let sampled = ["generate", &model, "--prompt", "The sky", "--ignore-eos", "--top-p", "0.9"];
+    let sampled = [sampled.as_slice(), &["--seed", "3", "--max-new-tokens", "8"]].concat();
+    vec![
+        check("generate", &greedy, expect_eight_tokens),
+        check("sample", &sampled, expect_eight_tokens),
+        check("eval", &["eval", &model, "--data", &text], expect_perplexity),
+    ]
+}
+
+/// A finite perplexity of at least 1 over some tokens.
+fn expect_perplexity(output: &Output) -> Result<()> {
+    let report: Value =
+        serde_json::from_str(stdout(output)?.trim()).context("is not one JSON object")?;
+    let number = |key: &str| report.get(key).and_then(Value::as_f64);
+    ensure!(number("perplexity").is_some_and(|p| p >= 1.0), "no perplexity in {report}");
+    ensure!(number("tokens").is_some_and(|n| n > 0.0), "no tokens in {report}");
+    Ok(())
 }
 
 /// One line of `generate --json` with eight tokens and their log-probabilities.

@@ -7,6 +7,13 @@
 //!
 //! The work is that of `reference/bench/generate.py`, whose line it is printed beside.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::expect_used,
+    reason = "a program of its own, which nothing depends on"
+)]
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -105,12 +112,8 @@ fn workloads() -> Vec<Workload> {
             name: format!("prefill_b{batch}x{PREFILL}"),
             tokens: batch * PREFILL,
             run: Box::new(move |decoder| {
-                let input = TokenInput::new(
-                    &rows,
-                    [batch, PREFILL],
-                    Rows::RightPadded,
-                    &decoder.device(),
-                );
+                let input =
+                    TokenInput::new(&rows, [batch, PREFILL], Rows::RightPadded, &decoder.device());
                 let hidden = decoder.hidden(&input, None).slice_dim(1, PREFILL - 1..PREFILL);
                 drop(decoder.logits(hidden).into_data());
             }),

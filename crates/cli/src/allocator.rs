@@ -25,17 +25,18 @@ pub(crate) fn keep_pages() {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     #[expect(unsafe_code, reason = "C functions that read and store a number")]
     fn the_option_is_the_purge_delay() {
         // SAFETY: as above.
-        let before = unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
-        keep_pages();
+        let before = unsafe { libmimalloc_sys::mi_option_get(super::PURGE_DELAY) };
+        super::keep_pages();
         // SAFETY: as above.
-        let after = unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
-        assert!(before == 10 || before == 1000 || before == NEVER, "the default was {before}");
-        assert_eq!(after, NEVER);
+        let after = unsafe { libmimalloc_sys::mi_option_get(super::PURGE_DELAY) };
+        assert!(
+            before == 10 || before == 1000 || before == super::NEVER,
+            "the default was {before}"
+        );
+        assert_eq!(after, super::NEVER);
     }
 }

@@ -96,12 +96,12 @@ impl DeviceChoice {
     pub(crate) fn open(self) -> Result<Device> {
         if !self.backend.is_compiled() {
             let feature = self.backend.feature();
-            return Err(BadInput::new(format!(
+            return Err(BadInput::error(format!(
                 "`{self}` is not compiled in; rebuild with `--features {feature}`"
             )));
         }
         open(self).ok_or_else(|| {
-            BadInput::new(format!("there is no device `{self}`; `hybrid devices` lists what is"))
+            BadInput::error(format!("there is no device `{self}`; `hybrid devices` lists what is"))
         })
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct BadInput(String);
 
 impl BadInput {
     /// An error with exit code 2.
-    pub(crate) fn new(message: impl Into<String>) -> Error {
+    pub(crate) fn error(message: impl Into<String>) -> Error {
         Error::new(Self(message.into()))
     }
 }
@@ -46,12 +46,18 @@ fn chain(error: &Error) -> String {
     parts.join(": ")
 }
 
-/// Names the record by `place` in front of the reason why it cannot be encoded. The encoder itself
-/// says that the record cannot be used for training, which is not what every command does.
+/// Names the record by `place` in front of the reason why it cannot be encoded.
 pub(crate) fn at_record(place: &str, error: EncodeError) -> Error {
+    reason(error).context(place.to_owned())
+}
+
+/// The reason alone, without the encoder's own words around it: it says that a record cannot be used
+/// for training, which is not what every command does.
+pub(crate) fn reason(error: EncodeError) -> Error {
     match error {
-        EncodeError::Record { source, .. } => Error::new(*source).context(place.to_owned()),
-        other => Error::new(other).context(place.to_owned()),
+        EncodeError::Record { source, .. } => reason(*source),
+        EncodeError::Tokenizer { source } => source.into(),
+        other => other.into(),
     }
 }
 

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use clap::Args;
 use hybrid_data::tokenizer::Tokenizer;
-use hybrid_model::weights::{self, Checkpoint};
 use hybrid_model::Decoder;
+use hybrid_model::weights::{self, Checkpoint};
 
 use crate::commands::assets;
 use crate::device::DeviceChoice;
@@ -38,7 +38,7 @@ impl ModelArgs {
         let tokenizer = Tokenizer::from_path(&path)?;
         let (tokens, rows) = (tokenizer.vocab_size(), checkpoint.config().vocab_size);
         if tokens > rows {
-            return Err(BadInput::new(format!(
+            return Err(BadInput::error(format!(
                 "the tokenizer of `{}` knows {tokens} tokens, but the model's embedding has only \
                  {rows} rows: they belong to different models",
                 path.display()

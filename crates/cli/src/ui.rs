@@ -45,8 +45,11 @@ impl Ui {
     }
 
     fn styled(&self, what: &str, total: Option<u64>, template: &str) -> ProgressBar {
-        let target =
-            if self.is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if self.is_watched() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(total, target);
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());

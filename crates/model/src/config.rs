@@ -244,7 +244,10 @@ impl DecoderConfig {
             ));
         }
         if !(self.norm_eps > 0.0 && self.norm_eps < 1.0) {
-            return inconsistent(format!("the norm epsilon is {}, must be in (0, 1)", self.norm_eps));
+            return inconsistent(format!(
+                "the norm epsilon is {}, must be in (0, 1)",
+                self.norm_eps
+            ));
         }
         if let Positions::Rotary { global, local } = &self.positions {
             global.validate(head_dim)?;

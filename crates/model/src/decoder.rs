@@ -45,9 +45,8 @@ impl Decoder {
             Positions::Learned { offset } => Some(table([config.max_positions + offset, d])),
             Positions::Rotary { .. } => None,
         };
-        let projection = |inputs, outputs| {
-            (e != d).then(|| bare_linear(inputs, outputs, false, device))
-        };
+        let projection =
+            |inputs, outputs| (e != d).then(|| bare_linear(inputs, outputs, false, device));
         Self {
             token_embedding: table([v, e]),
             position_embedding,

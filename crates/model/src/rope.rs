@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::config::reader::ConfigReader;
 use crate::config::ConfigError;
+use crate::config::reader::ConfigReader;
 
 /// How the frequencies are stretched beyond the trained context.
 #[derive(Debug, Clone, PartialEq)]
@@ -234,7 +234,12 @@ impl RopeConfig {
 
     fn yarn(&self, plain: &[f32]) -> Vec<f32> {
         let RopeScaling::Yarn {
-            factor, beta_fast, beta_slow, original_max_positions, truncate, ..
+            factor,
+            beta_fast,
+            beta_slow,
+            original_max_positions,
+            truncate,
+            ..
         } = self.scaling
         else {
             return plain.to_vec();
@@ -242,7 +247,8 @@ impl RopeConfig {
         let dim = self.rotary_dim as f64;
         let original = original_max_positions as f64;
         let correction = |rotations: f64| {
-            dim * (original / (rotations * 2.0 * std::f64::consts::PI)).ln() / (2.0 * self.theta.ln())
+            dim * (original / (rotations * 2.0 * std::f64::consts::PI)).ln()
+                / (2.0 * self.theta.ln())
         };
         let (mut low, mut high) = (correction(beta_fast), correction(beta_slow));
         if truncate {
@@ -311,8 +317,7 @@ pub(crate) fn parse(
     };
     let partial = match rope.opt_f64(&["partial_rotary_factor"])? {
         Some(partial) => partial,
-        None => reader
-            .f64_or(&["partial_rotary_factor", "rotary_pct"], context.default_partial)?,
+        None => reader.f64_or(&["partial_rotary_factor", "rotary_pct"], context.default_partial)?,
     };
     let rotary_dim = (context.head_dim as f64 * partial) as usize;
     let scaling = parse_scaling(rope, reader, context)?;

@@ -186,8 +186,7 @@ impl Chat {
         let line = serde_json::json!({ "messages": self.messages() });
         let mut file = std::fs::File::create_new(path)
             .with_context(|| format!("cannot create `{}`", path.display()))?;
-        writeln!(file, "{line}")
-            .with_context(|| format!("cannot write `{}`", path.display()))
+        writeln!(file, "{line}").with_context(|| format!("cannot write `{}`", path.display()))
     }
 }
 

@@ -86,13 +86,13 @@ pub(crate) fn run(args: &EvalArgs, ui: &Ui) -> Result<()> {
 fn window_size(args: &EvalArgs, context: usize) -> Result<(usize, usize)> {
     let max_length = args.max_length.unwrap_or(context.min(DEFAULT_WINDOW));
     if max_length < 2 || max_length > context {
-        return Err(BadInput::new(format!(
+        return Err(BadInput::error(format!(
             "`--max-length` is {max_length}, must be from 2 to the model's context of {context}"
         )));
     }
     let stride = args.stride.unwrap_or(max_length);
     if stride == 0 || stride > max_length {
-        return Err(BadInput::new(format!(
+        return Err(BadInput::error(format!(
             "`--stride` is {stride}, must be from 1 to the window's length of {max_length}"
         )));
     }
@@ -133,7 +133,7 @@ fn joined_lines(path: &Path) -> Result<Record> {
 /// Token ids with what counts: no EOS is added, since the texts are measured as they are.
 fn encode(records: &[Record], tokenizer: &Tokenizer) -> Result<Vec<Encoded>> {
     let options = EncodeOptions { append_eos: false, ..EncodeOptions::default() };
-    let encoder = Encoder::new(tokenizer, options)?;
+    let encoder = Encoder::new(tokenizer, options).map_err(exit::reason)?;
     let encode = |record: &Record| -> Result<Encoded, EncodeError> {
         let failed = |source| EncodeError::Tokenizer { source };
         // A text or completion without tokens to count is no error here.
@@ -208,10 +208,12 @@ fn print(report: &Report, ui: &Ui) -> Result<()> {
         writeln!(out, "{}", serde_json::to_string(report)?)?;
         return Ok(());
     }
-    let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.4}"));
+    let number = |value: Option<f64>, unit: &str| {
+        value.map_or("–".to_owned(), |value| format!("{value:.4}{unit}"))
+    };
     writeln!(out, "examples    {}", report.examples)?;
     writeln!(out, "tokens      {}", report.tokens)?;
-    writeln!(out, "nll         {} nats per token", number(report.nll))?;
-    writeln!(out, "perplexity  {}", number(report.perplexity))?;
+    writeln!(out, "nll         {}", number(report.nll, " nats per token"))?;
+    writeln!(out, "perplexity  {}", number(report.perplexity, ""))?;
     Ok(())
 }

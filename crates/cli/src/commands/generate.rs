@@ -66,9 +66,8 @@ pub(crate) fn run(args: &GenerateArgs, ui: &Ui) -> Result<()> {
         options.seed = args.decoding.seed.wrapping_add((index as u64) << 32);
         let ids: Vec<Vec<u32>> = batch.iter().map(|prompt| prompt.ids.clone()).collect();
         printer.start_batch(batch, args.num_samples);
-        let completions = generate(decoder, &ids, &options, &mut |row, choice| {
-            printer.token(row, choice)
-        })?;
+        let completions =
+            generate(decoder, &ids, &options, &mut |row, choice| printer.token(row, choice))?;
         printer.finish_batch(batch, &completions)?;
         bar.inc(batch.len() as u64);
     }

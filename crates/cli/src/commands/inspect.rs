@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use anyhow::Result;
 use anstyle::{AnsiColor, Style};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use hybrid_assets::Kind;
 use hybrid_data::config::{ColumnMap, DataConfig};
@@ -14,7 +14,7 @@ use hybrid_data::tokenizer::Tokenizer;
 use serde::Serialize;
 
 use super::assets;
-use crate::exit::BadInput;
+use crate::exit::{self, BadInput};
 use crate::ui::Ui;
 
 /// Arguments of `hybrid inspect`.
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &InspectArgs, ui: &Ui) -> Result<()> {
         Trained::All => TrainOn::All,
     };
     let options = EncodeOptions { max_length: args.max_length, train_on, ..Default::default() };
-    let encoder = Encoder::new(&tokenizer, options)?;
+    let encoder = Encoder::new(&tokenizer, options).map_err(exit::reason)?;
     let rows = read_rows(&[path], &config.read_options())?;
     let mut out = anstream::stdout().lock();
     for record in records(rows, &config)?.take(args.limit) {
@@ -96,7 +96,7 @@ fn columns(pairs: &[String]) -> Result<ColumnMap> {
     let mut map = ColumnMap::default();
     for pair in pairs {
         let wrong = || {
-            BadInput::new(format!(
+            BadInput::error(format!(
                 "`--columns {pair}` is not PART=NAME with text, prompt, completion or messages"
             ))
         };

@@ -13,7 +13,7 @@ fn reading(kind: ErrorKind) -> WeightsError {
 
 #[test]
 fn the_input_is_to_blame_for_what_it_names_and_holds() {
-    assert!(code(BadInput::new("x")));
+    assert!(code(BadInput::error("x")));
     assert!(code(GenerateError::EmptyPrompt { row: 0 }));
     for kind in [ErrorKind::NotFound, ErrorKind::IsADirectory, ErrorKind::NotADirectory] {
         assert!(code(reading(kind)), "{kind}");

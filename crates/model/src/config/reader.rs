@@ -54,7 +54,10 @@ impl<'a> ConfigReader<'a> {
         self.typed(keys, "a string", Value::as_str)
     }
 
-    pub(crate) fn opt_object(&self, key: &str) -> Result<Option<&'a Map<String, Value>>, ConfigError> {
+    pub(crate) fn opt_object(
+        &self,
+        key: &str,
+    ) -> Result<Option<&'a Map<String, Value>>, ConfigError> {
         self.typed(&[key], "an object", Value::as_object)
     }
 
@@ -98,11 +101,8 @@ impl<'a> ConfigReader<'a> {
         let present =
             keys.iter().find_map(|key| Some((key, self.map.get(*key).filter(|v| !v.is_null())?)));
         let Some((key, value)) = present else { return Ok(None) };
-        let wrong = || ConfigError::WrongType {
-            key: (*key).to_owned(),
-            found: shortened(value),
-            expected,
-        };
+        let wrong =
+            || ConfigError::WrongType { key: (*key).to_owned(), found: shortened(value), expected };
         convert(value).map(Some).ok_or_else(wrong)
     }
 }

@@ -93,8 +93,7 @@ impl Block {
         match config.norm_placement {
             NormPlacement::Before if config.parallel_residual => {
                 let attended = attend(self.attention_norm.forward(input.clone(), config));
-                let mapped =
-                    self.mlp.forward(self.mlp_norm.forward(input.clone(), config), config);
+                let mapped = self.mlp.forward(self.mlp_norm.forward(input.clone(), config), config);
                 input + attended + mapped
             }
             NormPlacement::Before => {

@@ -77,13 +77,15 @@ impl ModuleVisitor for Reader<'_> {
         self.path.pop();
     }
 
+    #[expect(clippy::expect_used, reason = "a parameter is a float tensor, and f32 holds it")]
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = match self.gradients {
             None => Some(param.val()),
             Some(gradients) => param.val().grad(gradients),
         };
         let Some(tensor) = tensor else { return };
-        let values: Vec<f32> = tensor.into_data().iter::<f32>().collect();
+        let data = tensor.into_data();
+        let values: Vec<f32> = data.try_into_vec_as().expect("a float tensor converts to f32");
         self.values.insert(self.path.join("."), values);
     }
 }

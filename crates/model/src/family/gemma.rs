@@ -35,10 +35,7 @@ pub(super) fn parse_gemma3(reader: ConfigReader<'_>) -> Result<DecoderConfig, Co
 }
 
 /// Local layers keep an unscaled short base; yesterday's files call it `rope_local_base_freq`.
-fn local_rope(
-    reader: ConfigReader<'_>,
-    config: &DecoderConfig,
-) -> Result<RopeConfig, ConfigError> {
+fn local_rope(reader: ConfigReader<'_>, config: &DecoderConfig) -> Result<RopeConfig, ConfigError> {
     let theta = reader.f64_or(&["rope_local_base_freq"], 10_000.0)?;
     let by_type = reader
         .opt_object("rope_parameters")?
@@ -56,10 +53,7 @@ fn local_rope(
     Ok(RopeConfig { theta, rotary_dim, scaling: RopeScaling::None })
 }
 
-fn parse_gemma(
-    reader: ConfigReader<'_>,
-    default_theta: f64,
-) -> Result<DecoderConfig, ConfigError> {
+fn parse_gemma(reader: ConfigReader<'_>, default_theta: f64) -> Result<DecoderConfig, ConfigError> {
     let defaults =
         Defaults { theta: default_theta, kv_heads: Some(4), head_dim: Some(256), ..Defaults::NONE };
     let mut config = parse_common(reader, defaults)?;

@@ -5,7 +5,7 @@ use super::scheme::{self, Part, Stored};
 use super::{even_head_dim, layer_count, uniform_layers};
 use crate::config::reader::ConfigReader;
 use crate::config::{
-    Activation, AttentionConfig, Attends, ConfigError, DecoderConfig, MlpConfig, NormKind,
+    Activation, Attends, AttentionConfig, ConfigError, DecoderConfig, MlpConfig, NormKind,
     NormPlacement, Positions,
 };
 use crate::weights::layout::ParameterSource;

@@ -49,22 +49,21 @@ fn check(rows: &Rows, b: usize, past: usize, total: usize, window: Option<usize>
         (rows, values)
     });
     for (row, places) in places.iter().enumerate() {
-        for query in past..total {
+        for (query, place) in places.iter().enumerate().skip(past) {
             let index = row % n * t + query - past;
-            let expected = places[query].map_or(0, |(_, position)| position);
+            let expected = place.map_or(0, |(_, position)| position);
             assert_eq!(positions[index], expected, "position of row {row}, column {query}");
             // What padding sees does not matter.
-            let Some((sample, position)) = places[query] else { continue };
+            let Some((sample, position)) = *place else { continue };
             for (key, place) in places.iter().enumerate() {
                 let seen = place.is_some_and(|(other, earlier)| {
-                    let near = window.is_none_or(|window| position < earlier + window);
+                    let near =
+                        window.is_none_or(|window| position < earlier.saturating_add(window));
                     other == sample && earlier <= position && key <= query && near
                 });
                 let ours = match &blocked {
                     None => true,
-                    Some((rows, values)) => {
-                        !values[(row % rows * t + query - past) * total + key]
-                    }
+                    Some((rows, values)) => !values[(row % rows * t + query - past) * total + key],
                 };
                 assert_eq!(ours, seen, "row {row}: does {query} see {key} ({window:?})");
             }

@@ -50,8 +50,7 @@ pub fn token_logprobs(
         let index = targets.clone().slice_dim(0, range).unsqueeze_dim::<2>(1);
         logprobs.gather(1, index).squeeze_dim::<1>(1)
     };
-    let chunks: Vec<Tensor<1>> =
-        (0..rows).step_by(options.chunk.max(1)).map(chunk).collect();
+    let chunks: Vec<Tensor<1>> = (0..rows).step_by(options.chunk.max(1)).map(chunk).collect();
     if chunks.is_empty() {
         return Tensor::empty([0], &hidden.device());
     }

@@ -168,8 +168,13 @@ fn shortened_list(mut faults: Vec<String>) -> String {
 
 /// Buffers that older versions of `transformers` saved, and a head that is tied anyway.
 fn is_ignorable(config: &DecoderConfig, name: &str) -> bool {
-    let buffers =
-        [".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias", ".inv_freq"];
+    let buffers = [
+        ".attn.bias",
+        ".attn.masked_bias",
+        ".attention.bias",
+        ".attention.masked_bias",
+        ".inv_freq",
+    ];
     let head = ["lm_head.weight", "embed_out.weight"].contains(&name) && config.tie_embeddings;
     head || buffers.iter().any(|suffix| name.ends_with(suffix))
 }

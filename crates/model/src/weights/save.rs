@@ -20,12 +20,12 @@ use crate::family;
 ///
 /// # Errors
 ///
-/// [`WeightsError::Io`] naming the file. What was in the directory is then still there.
+/// [`WeightsError::Io`] naming the file. Unless the second rename is what failed, the directory
+/// then still holds what it held.
 pub fn save(decoder: &Decoder, directory: &Path) -> Result<(), WeightsError> {
     fs::create_dir_all(directory).map_err(|source| io("create", directory, source))?;
-    let files = ["model.safetensors", "config.json"].map(|name| {
-        (directory.join(format!("{name}.partial")), directory.join(name))
-    });
+    let files = ["model.safetensors", "config.json"]
+        .map(|name| (directory.join(format!("{name}.partial")), directory.join(name)));
     let [(weights, _), (config, _)] = &files;
     let written = write_weights(decoder, weights)
         .and_then(|()| write_config(decoder, config))

@@ -72,10 +72,12 @@ impl DecodingArgs {
     pub(crate) fn check(&self) -> Result<()> {
         self.sampling().validate().map_err(flag)?;
         if self.stop.iter().any(String::is_empty) {
-            return Err(BadInput::new("`--stop` is empty; give the text to stop at"));
+            return Err(BadInput::error("`--stop` is empty; give the text to stop at"));
         }
         if self.bad_words.iter().any(String::is_empty) {
-            return Err(BadInput::new("`--bad-words` is empty; give a word that must not appear"));
+            return Err(BadInput::error(
+                "`--bad-words` is empty; give a word that must not appear",
+            ));
         }
         Ok(())
     }
@@ -85,7 +87,7 @@ impl DecodingArgs {
         let Loaded { decoder, tokenizer } = loaded;
         let rows = decoder.config().vocab_size;
         if let Some((id, _)) = self.logit_bias.iter().find(|(id, _)| *id as usize >= rows) {
-            return Err(BadInput::new(format!(
+            return Err(BadInput::error(format!(
                 "`--logit-bias` names token {id}, but the model has only {rows}, from 0 on"
             )));
         }
@@ -127,5 +129,5 @@ impl DecodingArgs {
 /// The library's complaint about a field as one about its option.
 fn flag(error: SamplingError) -> anyhow::Error {
     let SamplingError { field, value, allowed } = error;
-    BadInput::new(format!("`--{}` is {value}, must be {allowed}", field.replace('_', "-")))
+    BadInput::error(format!("`--{}` is {value}, must be {allowed}", field.replace('_', "-")))
 }

@@ -45,7 +45,7 @@ pub(super) fn read(prompt: Option<&str>, input: Option<&Path>) -> Result<Vec<Ask
     let asked: Vec<Asked> =
         records(rows, &config)?.map(|record| record.map(place)).collect::<Result<_, _>>()?;
     if asked.is_empty() {
-        return Err(BadInput::new(
+        return Err(BadInput::error(
             "standard input is empty; expected a line of {\"prompt\": …} or {\"messages\": […]} \
              for each prompt",
         ));
@@ -59,7 +59,8 @@ fn unplaced(kind: RecordKind) -> Record {
 
 /// Every prompt as tokens, checked before the first is answered.
 pub(super) fn encode(asked: &[Asked], chat: bool, loaded: &Loaded) -> Result<Vec<Prompt>> {
-    let encoder = Encoder::new(&loaded.tokenizer, EncodeOptions::default())?;
+    let encoder = Encoder::new(&loaded.tokenizer, EncodeOptions::default());
+    let encoder = encoder.map_err(exit::reason)?;
     let context = loaded.decoder.config().max_positions;
     let encode = |Asked { place, record }: &Asked| -> Result<Prompt> {
         let text = text_of(record);
@@ -70,12 +71,12 @@ pub(super) fn encode(asked: &[Asked], chat: bool, loaded: &Loaded) -> Result<Vec
         };
         let ids = ids.map_err(|error| exit::at_record(place, error))?;
         if ids.is_empty() {
-            return Err(BadInput::new(format!(
+            return Err(BadInput::error(format!(
                 "{place}: the prompt is empty; a model needs at least one token to continue from"
             )));
         }
         if ids.len() >= context {
-            return Err(BadInput::new(format!(
+            return Err(BadInput::error(format!(
                 "{place}: the prompt has {} tokens, but the model's context is {context}, and the \
                  answer needs room too: shorten it to at most {} tokens",
                 ids.len(),

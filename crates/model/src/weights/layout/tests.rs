@@ -29,7 +29,7 @@ fn a_transposed_piece_is_the_transpose_in_its_columns() {
         0.0, 2.0, 5.0, 0.0,
         0.0, 3.0, 6.0, 0.0,
     ];
-    assert_eq!(parameter, expected);
+    assert_eq!(parameter, expected.to_vec());
 }
 
 /// Pieces that fill a parameter `[inputs, width]` side by side, or a vector of `width`.

@@ -229,14 +229,18 @@ fn a_broken_index_is_refused() {
     }
     write(&weight_map(NORM, 3.into()));
     check_refused(model.path(), &["`weight_map` gives 3 for `model.norm.weight`"]);
-    for index in [json!({}), json!([]), json!({ "weight_map": [] }), json!({ "weight_map": null })] {
+    for index in [json!({}), json!([]), json!({ "weight_map": [] }), json!({ "weight_map": null })]
+    {
         write(&index);
         check_refused(model.path(), &["lacks `weight_map`, the object from tensor to file"]);
     }
     std::fs::write(&path, "{").unwrap();
     check_refused(model.path(), &["index.json` is not valid JSON"]);
     write(&json!({ "weight_map": {} }));
-    check_refused(model.path(), &["do not fit its configuration", "missing: model.embed_tokens.weight"]);
+    check_refused(
+        model.path(),
+        &["do not fit its configuration", "missing: model.embed_tokens.weight"],
+    );
 
     write(&weight_map(NORM, "model-00009-of-00005.safetensors".into()));
     check_refused(model.path(), &["cannot read `", "model-00009-of-00005.safetensors`", "No such"]);

@@ -40,7 +40,8 @@ fn stored_tensors_are_those_of_the_original() {
         for (tensor, (dtype, shape, bytes)) in theirs {
             // A checkpoint of the base model leaves the prefix out; ours never does.
             let full = format!("transformer.{tensor}");
-            let (our_dtype, our_shape, our_bytes) = ours.get(&tensor).unwrap_or_else(|| &ours[&full]);
+            let (our_dtype, our_shape, our_bytes) =
+                ours.get(&tensor).unwrap_or_else(|| &ours[&full]);
             assert_eq!((our_dtype, our_shape), (&Dtype::F32, &shape), "{name}: {tensor}");
             if dtype == Dtype::F32 {
                 assert!(*our_bytes == bytes, "{name}: {tensor}");

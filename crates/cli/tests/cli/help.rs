@@ -1,0 +1,49 @@
+//! `--help`: every command shows how it is used.
+
+use crate::support::hybrid;
+
+#[test]
+fn the_commands() {
+    insta::assert_snapshot!(hybrid(&["--help"]).data(), @r#"
+    SFT and PPO in one run, on one machine
+
+    Usage: hybrid [OPTIONS] <COMMAND>
+
+    Commands:
+      generate  Continue prompts with a model
+      chat      Talk with a chat model
+      eval      Measure perplexity on texts
+      inspect   Show examples as tokens, the trained ones marked
+      assets    List and fetch pinned models and data sets
+      devices   List the devices that were compiled in and are there
+      help      Print this message or the help of the given subcommand(s)
+
+    Options:
+      -q, --quiet    Print no progress and no warnings
+          --json     Print JSON on stdout, for programs
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Example: hybrid generate smollm2-135m-instruct --prompt "Hello" --greedy
+    "#);
+}
+
+#[test]
+fn every_command_has_an_example_that_names_it() {
+    for command in ["generate", "chat", "eval", "inspect", "assets", "devices"] {
+        let help = hybrid(&[command, "--help"]).data();
+        let example = help.split("\nExample").nth(1).unwrap_or_else(|| panic!("{command}: {help}"));
+        assert!(example.contains(&format!("hybrid {command}")), "{help}");
+    }
+    for action in ["list", "get", "add"] {
+        let help = hybrid(&["assets", action, "--help"]).data();
+        assert!(help.contains(&format!("Example: hybrid assets {action}")), "{help}");
+    }
+}
+
+#[test]
+fn no_arguments_are_a_mistake() {
+    let outcome = hybrid::<&str>(&[]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
+    assert!(outcome.stderr.contains("Usage: hybrid"), "{}", outcome.stderr);
+}

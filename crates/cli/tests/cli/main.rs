@@ -1,0 +1,13 @@
+//! The `hybrid` binary as its users meet it: arguments in, two streams and an exit code out.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
+mod assets;
+mod bad_input;
+mod bad_models;
+mod chat;
+mod eval;
+mod generate;
+mod help;
+mod inspect;
+mod support;
