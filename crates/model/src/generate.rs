@@ -24,9 +24,12 @@ pub struct GenerateOptions {
     pub eos_ids: Vec<u32>,
     /// Completions of each prompt; the prompt is read once for all of them.
     pub samples: usize,
-    /// Completion `i` (of prompt `i / samples`) draws from stream `i` of this seed, whatever else
-    /// is in the batch.
+    /// Completion `i` (of prompt `i / samples`) draws from stream `first_stream + i` of this seed,
+    /// whatever else is in the batch.
     pub seed: u64,
+    /// Completions made before this call: a caller that cuts its prompts into batches counts them
+    /// here, so that the batch size does not change what is drawn.
+    pub first_stream: u64,
 }
 
 impl Default for GenerateOptions {
@@ -37,6 +40,7 @@ impl Default for GenerateOptions {
             eos_ids: Vec::new(),
             samples: 1,
             seed: 0,
+            first_stream: 0,
         }
     }
 }
@@ -228,7 +232,7 @@ impl<'a> Run<'a> {
         };
         let stream = |row: usize| {
             let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-            rng.set_stream(row as u64);
+            rng.set_stream(options.first_stream.wrapping_add(row as u64));
             rng
         };
         Self {

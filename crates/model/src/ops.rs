@@ -6,7 +6,8 @@
 mod attention;
 mod logprobs;
 
-use burn::tensor::activation::{gelu, gelu_approximate, relu, silu};
+use burn::tensor::activation::{gelu, relu, sigmoid, silu};
+use burn::tensor::module::layer_norm;
 use burn::tensor::{Bool, Tensor};
 
 pub use attention::{AttentionInputs, Visible, attention};
@@ -46,22 +47,12 @@ pub fn norm<const D: usize>(
     kind: NormKind,
     eps: f64,
 ) -> Tensor<D> {
-    let weight = weight.unsqueeze();
-    let normalised = match kind {
-        NormKind::Layer => {
-            let centred = input.clone() - input.mean_dim(D - 1);
-            let variance = centred.clone().square().mean_dim(D - 1);
-            centred / (variance + eps).sqrt()
-        }
-        NormKind::Rms | NormKind::RmsPlusOne => {
-            let mean_square = input.clone().square().mean_dim(D - 1);
-            input / (mean_square + eps).sqrt()
-        }
-    };
-    let scaled = match kind {
-        NormKind::RmsPlusOne => normalised * (weight + 1.0),
-        NormKind::Layer | NormKind::Rms => normalised * weight,
-    };
+    if kind == NormKind::Layer {
+        return layer_norm(input, weight, bias, eps);
+    }
+    let weight = if kind == NormKind::RmsPlusOne { weight + 1.0 } else { weight };
+    let mean_square = input.clone().square().mean_dim(D - 1);
+    let scaled = input / (mean_square + eps).sqrt() * weight.unsqueeze();
     match bias {
         Some(bias) => scaled + bias.unsqueeze(),
         None => scaled,
@@ -73,10 +64,20 @@ pub fn norm<const D: usize>(
 pub fn activate(input: Tensor<3>, activation: Activation) -> Tensor<3> {
     match activation {
         Activation::Gelu => gelu(input),
-        Activation::GeluTanh => gelu_approximate(input),
+        Activation::GeluTanh => gelu_tanh(input),
         Activation::Silu => silu(input),
         Activation::Relu => relu(input),
     }
+}
+
+/// `0.5 · x · (1 + tanh u)` with `u = √(2/π) · (x + 0.044715 · x³)`, written as `x · σ(2u)`: the same
+/// function, and one exponential an element instead of a power and a hyperbolic tangent.
+fn gelu_tanh(input: Tensor<3>) -> Tensor<3> {
+    use std::f64::consts::{FRAC_2_SQRT_PI, SQRT_2};
+    let twice_root = SQRT_2 * FRAC_2_SQRT_PI;
+    let factor = input.clone().square() * (0.044_715 * twice_root) + twice_root;
+    let gate = sigmoid(input.clone() * factor);
+    input * gate
 }
 
 /// Rotates the first `rotary_dim` entries of every head in the `rotate_half` form:

@@ -61,14 +61,13 @@ pub(crate) fn run(args: &GenerateArgs, ui: &Ui) -> Result<()> {
         ui.steps("prompts", prompts.len() as u64)
     };
     let mut printer = Printer::new(tokenizer, &args.decoding.stop, ui.json, single);
-    for (index, batch) in prompts.chunks(args.batch_size).enumerate() {
-        // Each batch has its own seed, so that its rows do not repeat another's random numbers.
-        options.seed = args.decoding.seed.wrapping_add((index as u64) << 32);
+    for batch in prompts.chunks(args.batch_size) {
         let ids: Vec<Vec<u32>> = batch.iter().map(|prompt| prompt.ids.clone()).collect();
         printer.start_batch(batch, args.num_samples);
         let completions =
             generate(decoder, &ids, &options, &mut |row, choice| printer.token(row, choice))?;
         printer.finish_batch(batch, &completions)?;
+        options.first_stream += completions.len() as u64;
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();

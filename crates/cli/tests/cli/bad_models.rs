@@ -174,15 +174,15 @@ fn files_that_are_no_models() {
 #[test]
 fn malformed_gguf() {
     let (folder, path) = file("m.gguf", "<html>");
-    insta::assert_snapshot!(message(Path::new(&path), folder.path()), @"error: cannot use `[DIR]/m.gguf`: `[DIR]/m.gguf` is not a GGUF file: it starts with the bytes 3c 68 74 6d, a GGUF file with 47 47 55 46 (`GGUF`); check that the download is complete and is not a web page");
+    insta::assert_snapshot!(message(Path::new(&path), folder.path()), @"error: the model cannot be used: `[DIR]/m.gguf` is not a GGUF file: it starts with the bytes 3c 68 74 6d, a GGUF file with 47 47 55 46 (`GGUF`); check that the download is complete and is not a web page");
     let whole = fs::read(golden("gguf/llama.gguf")).unwrap();
     let with = |bytes: &[u8]| {
         fs::write(&path, bytes).unwrap();
         message(Path::new(&path), folder.path())
     };
-    insta::assert_snapshot!(with(&[]), @"error: cannot use `[DIR]/m.gguf`: `[DIR]/m.gguf` is not a GGUF file: it starts with the bytes (none: it is empty), a GGUF file with 47 47 55 46 (`GGUF`); check that the download is complete and is not a web page");
-    insta::assert_snapshot!(with(&[b"GGUF", &[9, 0, 0, 0], &whole[8..]].concat()), @"error: cannot use `[DIR]/m.gguf`: `[DIR]/m.gguf` is GGUF version 9; versions 2 and 3 are supported: convert the model again with a current converter");
-    insta::assert_snapshot!(with(&whole[..whole.len() - 1000]), @"error: cannot use `[DIR]/m.gguf`: the GGUF file `[DIR]/m.gguf` is malformed at byte 90360: the 20400 bytes of tensor `output.weight` at offset 63680 of the data section end beyond the file's 90360 bytes; the file is cut short or damaged, fetch it again");
+    insta::assert_snapshot!(with(&[]), @"error: the model cannot be used: `[DIR]/m.gguf` is not a GGUF file: it starts with the bytes (none: it is empty), a GGUF file with 47 47 55 46 (`GGUF`); check that the download is complete and is not a web page");
+    insta::assert_snapshot!(with(&[b"GGUF", &[9, 0, 0, 0], &whole[8..]].concat()), @"error: the model cannot be used: `[DIR]/m.gguf` is GGUF version 9; versions 2 and 3 are supported: convert the model again with a current converter");
+    insta::assert_snapshot!(with(&whole[..whole.len() - 1000]), @"error: the model cannot be used: the GGUF file `[DIR]/m.gguf` is malformed at byte 90360: the 20400 bytes of tensor `output.weight` at offset 63680 of the data section end beyond the file's 90360 bytes; the file is cut short or damaged, fetch it again");
     // Wherever the file ends, and whatever a count says.
     for end in (0..whole.len() - 1000).step_by(whole.len() / 12) {
         with(&whole[..end]);

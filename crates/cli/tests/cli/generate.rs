@@ -145,6 +145,11 @@ fn samples_of_a_prompt_differ_and_stand_together() {
     distinct.sort();
     distinct.dedup();
     assert_eq!(distinct.len(), 6);
+
+    // The size of a batch changes speed, not what is drawn.
+    let args = ["--input", &path, "--num-samples", "3", "--batch-size", "2", "--json"];
+    let together = generate(&args).json_lines();
+    assert_eq!(together.iter().map(ids).collect::<Vec<_>>(), made.iter().map(ids).collect::<Vec<_>>());
 }
 
 #[test]

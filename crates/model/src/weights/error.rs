@@ -63,7 +63,7 @@ pub enum WeightsError {
         reason: String,
     },
     /// A damaged or unsupported GGUF file.
-    #[error("cannot use `{path}`")]
+    #[error("the model cannot be used")]
     Gguf {
         /// The file.
         path: PathBuf,

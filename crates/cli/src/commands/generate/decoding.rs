@@ -105,6 +105,7 @@ impl DecodingArgs {
             eos_ids: if self.ignore_eos { Vec::new() } else { tokenizer.eos_ids().to_vec() },
             samples: 1,
             seed: self.seed,
+            first_stream: 0,
         })
     }
 
