@@ -1,17 +1,21 @@
 //! The programs under `examples/`: each proves its claim and fails when it does not hold.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::workspace::{Workspace, succeed};
 
-/// One example program, as cargo names it, and the arguments with which `ci` runs it.
+/// One example program, as cargo names it, and the arguments with which `ci` runs it, from the
+/// root; `{folder}` stands for a folder of its own.
 struct Example {
     name: &'static str,
     args: &'static [&'static str],
 }
 
 /// Every example target of the workspace; [`run`] fails when one has no row here.
-const EXAMPLES: &[Example] = &[];
+const EXAMPLES: &[Example] = &[Example {
+    name: "resave",
+    args: &["golden/gguf/qwen3.gguf", "{folder}/qwen3"],
+}];
 
 /// Runs every registered example and returns how many there were.
 ///
@@ -29,7 +33,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<usize> {
     for example in EXAMPLES {
         println!("example {}", example.name);
         let program = folder.join(example.name).with_extension(std::env::consts::EXE_EXTENSION);
-        succeed(workspace.command(program).args(example.args))?;
+        let own = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let own = own.path().to_string_lossy();
+        let args = example.args.iter().map(|arg| arg.replace("{folder}", &own));
+        succeed(workspace.command(program).args(args))?;
     }
     Ok(EXAMPLES.len())
 }
