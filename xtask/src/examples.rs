@@ -12,10 +12,8 @@ struct Example {
 }
 
 /// Every example target of the workspace; [`run`] fails when one has no row here.
-const EXAMPLES: &[Example] = &[Example {
-    name: "resave",
-    args: &["golden/gguf/qwen3.gguf", "{folder}/qwen3"],
-}];
+const EXAMPLES: &[Example] =
+    &[Example { name: "resave", args: &["golden/gguf/qwen3.gguf", "{folder}/qwen3"] }];
 
 /// Runs every registered example and returns how many there were.
 ///

@@ -149,7 +149,10 @@ fn samples_of_a_prompt_differ_and_stand_together() {
     // The size of a batch changes speed, not what is drawn.
     let args = ["--input", &path, "--num-samples", "3", "--batch-size", "2", "--json"];
     let together = generate(&args).json_lines();
-    assert_eq!(together.iter().map(ids).collect::<Vec<_>>(), made.iter().map(ids).collect::<Vec<_>>());
+    assert_eq!(
+        together.iter().map(ids).collect::<Vec<_>>(),
+        made.iter().map(ids).collect::<Vec<_>>()
+    );
 }
 
 #[test]
