@@ -1,4 +1,4 @@
-//! What the files of the repository must hold: sizes, no path of one machine, no package host.
+//! What the files of the repository must hold: sizes, and no path of one machine.
 
 use super::Finding;
 
@@ -39,16 +39,6 @@ const PRIVATE_FOLDERS: &[&str] = &["root", "home", "Users"];
 
 /// Where temporary files go on some systems; a test may use the name for a file that is not there.
 const TEMPORARY_FOLDER: &str = "tmp";
-
-/// Package hosts, in two halves so that this file passes its own check. Users have mirrors: a
-/// client finds its host in its own configuration, never in ours.
-const HOSTS: &[(&str, &str)] = &[
-    ("pypi", ".org"),
-    ("registry.npmjs", ".org"),
-    ("index.crates", ".io"),
-    ("deb.debian", ".org"),
-    ("arti", "factory"),
-];
 
 /// Checks every file's size and text.
 pub(super) fn check(files: &[TrackedFile]) -> Vec<Finding> {
@@ -92,18 +82,13 @@ fn private_names(file: &TrackedFile) -> Vec<Finding> {
 }
 
 fn private_name(line: &str, is_test: bool) -> Option<String> {
-    let folders = PRIVATE_FOLDERS.iter().chain((!is_test).then_some(&TEMPORARY_FOLDER));
-    for folder in folders {
-        let folder = format!("/{folder}/");
-        if line.match_indices(&folder).any(|(at, _)| starts_a_path(line, at)) {
-            return Some(format!("names a path under {folder}, which exists on one machine only"));
-        }
-    }
-    let host = HOSTS.iter().map(|(head, tail)| format!("{head}{tail}"));
-    let lower = line.to_lowercase();
-    host.into_iter()
-        .find(|host| lower.contains(host.as_str()))
-        .map(|host| format!("names the package host {host}; users may have a mirror"))
+    let mut folders = PRIVATE_FOLDERS.iter().chain((!is_test).then_some(&TEMPORARY_FOLDER));
+    let is_named = |folder: &&&str| {
+        let path = format!("/{folder}/");
+        line.match_indices(&path).any(|(at, _)| starts_a_path(line, at))
+    };
+    let folder = folders.find(is_named)?;
+    Some(format!("names a path under /{folder}/, which exists on one machine only"))
 }
 
 /// Whether the `/` at byte `at` begins an absolute path, and does not go on a relative one or a URL.
