@@ -1,7 +1,7 @@
 //! From a Hugging Face `config.json` to a [`DecoderConfig`], and from the checkpoint's tensor names
 //! to the decoder's parameters.
 //!
-//! One file a family. To add one: a file with `parse` and `parameters`, and a row in [`FAMILIES`].
+//! One file a family. To add one: a file with `parse` and `parameters`, and a row in `FAMILIES`.
 
 mod gemma;
 mod gpt2;

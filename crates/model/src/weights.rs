@@ -1,7 +1,7 @@
 //! Weights in and out: Hugging Face directories (safetensors) and GGUF files.
 //!
 //! A [`WeightSource`] presents tensors by their Hugging Face names, whatever the file; [`layout`]
-//! says which of them fill which parameter; [`load`] and [`save`] walk that table in either
+//! says which of them fill which parameter; [`load()`] and [`save()`] walk that table in either
 //! direction, so that a family is described once.
 
 pub mod error;
