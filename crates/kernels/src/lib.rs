@@ -1,0 +1,1 @@
+//! Fused operations with gradients of their own, each behind one function.

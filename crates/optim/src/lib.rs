@@ -1,0 +1,1 @@
+//! Optimizer and scheduler factories, clipping, accumulation: one Stepper.

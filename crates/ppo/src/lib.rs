@@ -1,0 +1,1 @@
+//! Proximal policy optimisation: a finished rollout to a loss and its statistics.

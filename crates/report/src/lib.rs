@@ -1,0 +1,1 @@
+//! A run directory to one page, and to TensorBoard event files.

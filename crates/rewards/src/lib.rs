@@ -1,0 +1,1 @@
+//! Rewards: text in, one number out; composed from a spec.

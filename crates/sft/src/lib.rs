@@ -1,0 +1,1 @@
+//! Supervised fine-tuning: a batch of demonstrations to a loss.
