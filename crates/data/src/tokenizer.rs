@@ -17,10 +17,12 @@ use crate::template::ChatTemplate;
 
 mod error;
 pub mod gguf;
+mod growing;
 mod hf;
 mod stream;
 
 pub use error::TokenizerError;
+pub use growing::Growing;
 pub use stream::DecodeStream;
 
 #[cfg(test)]

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use clap::Args;
 use hybrid_data::template::{ChatTemplate, Message, RenderOptions};
+use hybrid_data::tokenizer::Growing;
 use hybrid_model::generate::{GenerateError, GenerateOptions, Verdict, generate};
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 
 use super::generate::decoding::DecodingArgs;
-use super::generate::output::{Growing, print_now};
+use super::generate::output::print_now;
 use crate::model::{Loaded, ModelArgs};
 use crate::ui::Ui;
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use hybrid_data::tokenizer::{DecodeStream, Tokenizer};
+use hybrid_data::tokenizer::{Growing, Tokenizer};
 use hybrid_model::generate::{Completion, StopReason, Verdict};
 use hybrid_model::sampling::Choice;
 use serde::Serialize;
@@ -18,78 +18,6 @@ struct JsonCompletion<'a> {
     token_ids: &'a [u32],
     logprobs: &'a [f32],
     stop_reason: &'static str,
-}
-
-/// The text of one completion while it grows.
-pub(crate) struct Growing<'a> {
-    stream: DecodeStream<'a>,
-    /// No text, even where a tokenizer does not mark them as special.
-    eos_ids: &'a [u32],
-    text: String,
-    /// Bytes of `text` that were printed.
-    printed: usize,
-    stopped: bool,
-}
-
-impl<'a> Growing<'a> {
-    pub(crate) fn new(tokenizer: &'a Tokenizer, prompt: &[u32]) -> Self {
-        Self {
-            stream: tokenizer.decode_stream(prompt, true),
-            eos_ids: tokenizer.eos_ids(),
-            text: String::new(),
-            printed: 0,
-            stopped: false,
-        }
-    }
-
-    /// Takes a token; true when one of `stops` is now in the text, which is cut before it.
-    pub(crate) fn push(&mut self, token: u32, stops: &[String]) -> bool {
-        if self.eos_ids.contains(&token) {
-            return self.stopped;
-        }
-        let piece = self.stream.step(token).ok().flatten().unwrap_or_default();
-        self.text.push_str(&piece);
-        let found = stops.iter().filter_map(|stop| self.text.find(stop.as_str())).min();
-        if let Some(start) = found {
-            self.text.truncate(start);
-            self.stopped = true;
-        }
-        self.stopped
-    }
-
-    /// What can be printed now: all that cannot become the beginning of a stop text.
-    pub(crate) fn printable(&mut self, stops: &[String]) -> &str {
-        let held = if self.stopped { 0 } else { held_back(&self.text, stops) };
-        let start = self.printed.min(self.text.len());
-        let end = (self.text.len() - held).max(start);
-        self.printed = end;
-        self.text.get(start..end).unwrap_or_default()
-    }
-
-    /// Bytes of the text that were printed.
-    pub(crate) fn printed(&self) -> usize {
-        self.printed
-    }
-
-    /// The whole text, with what the tokenizer still held back.
-    pub(crate) fn finish(self) -> String {
-        let Self { stream, mut text, stopped, .. } = self;
-        if !stopped {
-            text.push_str(&stream.finish().unwrap_or_default());
-        }
-        text
-    }
-}
-
-/// Bytes at the end of `text` that begin one of `stops`.
-fn held_back(text: &str, stops: &[String]) -> usize {
-    let begins = |stop: &String| {
-        (1..stop.len())
-            .rev()
-            .filter(|length| stop.is_char_boundary(*length))
-            .find(|length| text.ends_with(&stop[..*length]))
-    };
-    stops.iter().filter_map(begins).max().unwrap_or(0)
 }
 
 /// Prints completions, batch by batch.
@@ -180,19 +108,4 @@ pub(crate) fn print_now(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::held_back;
-
-    #[test]
-    fn the_beginning_of_a_stop_text_is_held_back() {
-        let stops = ["\n\nUser:".to_owned(), "é!".to_owned()];
-        for (text, held) in
-            [("hello", 0), ("hello\n", 1), ("hello\n\n", 2), ("a\n\nUse", 5), ("caf\u{e9}", 2)]
-        {
-            assert_eq!(held_back(text, &stops), held, "{text:?}");
-        }
-    }
 }

@@ -1,0 +1,120 @@
+//! What can go wrong in a run.
+
+use std::path::PathBuf;
+
+/// A run that cannot start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HybridError {
+    /// Prompts, responses and scores that do not belong together.
+    #[error(
+        "response {row} answers prompt {response}, but stands beside prompt {prompt}: prompts, \
+         responses and scores must come in one order"
+    )]
+    Misaligned {
+        /// The place, from 0.
+        row: usize,
+        /// The prompt that stands there.
+        prompt: u64,
+        /// The prompt the response was given to.
+        response: u64,
+    },
+    /// Lists of unlike length.
+    #[error("{responses} responses came with {what}: one for each response is needed")]
+    Count {
+        /// Responses given.
+        responses: usize,
+        /// What there were too many or too few of, with their number.
+        what: String,
+    },
+    /// A response, prompt or demonstration that nothing can be learnt from.
+    #[error("{what} {id} {problem}")]
+    Unusable {
+        /// `prompt`, `response to prompt`, `demonstration`.
+        what: &'static str,
+        /// Its number.
+        id: u64,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// A run without something that it needs.
+    #[error("{0}")]
+    Missing(String),
+    /// One of the identities that hold at the first update of a phase does not.
+    #[error(
+        "the self-check at the first update of phase {phase} failed: {check} differ by up to \
+         {by:.3e} nats, more than the tolerance {tolerance:.1e} (`train.check_tolerance`); row {row}, \
+         token {token}. {remedy}"
+    )]
+    SelfCheck {
+        /// The phase, from 0.
+        phase: usize,
+        /// Which two numbers should agree.
+        check: &'static str,
+        /// Largest difference.
+        by: f64,
+        /// What would be accepted.
+        tolerance: f64,
+        /// Where.
+        row: usize,
+        /// Where in its completion.
+        token: usize,
+        /// What it may come from.
+        remedy: &'static str,
+    },
+    /// A loss or gradient that is no number.
+    #[error(
+        "{what} at step {step} is not finite; nothing was updated. Lower `optim.lr`, clip gradients \
+         with `optim.max_grad_norm`, or go on without such steps with `train.on_non_finite = \"skip\"`"
+    )]
+    NonFinite {
+        /// The loss, the gradient, or all scores.
+        what: &'static str,
+        /// The step of the run.
+        step: u64,
+    },
+    /// A state of another run.
+    #[error("the checkpoint `{}` cannot be resumed here: {reason}", path.display())]
+    Resume {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The run's configuration.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// A run directory or checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] crate::checkpoint::CheckpointError),
+    /// The run directory.
+    #[error(transparent)]
+    RunDir(#[from] crate::run_dir::RunDirError),
+    /// Records and batches.
+    #[error("the data cannot be used")]
+    Data(#[from] hybrid_data::error::DataError),
+    /// Records that do not become tokens.
+    #[error("a record cannot be encoded")]
+    Encode(#[from] hybrid_data::encode::EncodeError),
+    /// Tokens that do not become text.
+    #[error("tokens cannot be decoded")]
+    Tokenizer(#[from] hybrid_data::tokenizer::TokenizerError),
+    /// Generation.
+    #[error("the policy cannot answer")]
+    Generate(#[from] hybrid_model::generate::GenerateError),
+    /// Weights in or out.
+    #[error("the model's weights cannot be read or written")]
+    Weights(#[from] hybrid_model::weights::WeightsError),
+    /// Scores.
+    #[error("the responses cannot be scored")]
+    Reward(#[from] hybrid_rewards::RewardError),
+    /// The optimizer.
+    #[error("the optimizer cannot work")]
+    Optim(#[from] hybrid_optim::OptimError),
+    /// The supervised loss.
+    #[error("the supervised loss cannot be computed")]
+    Sft(#[from] hybrid_sft::SftError),
+    /// The PPO settings.
+    #[error("the PPO update cannot be computed")]
+    Ppo(#[from] hybrid_ppo::PpoError),
+}

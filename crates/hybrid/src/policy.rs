@@ -1,0 +1,65 @@
+//! What a run trains: the decoder, and what estimates its values.
+
+use burn::module::Module;
+use burn::tensor::Device;
+use hybrid_model::Decoder;
+use hybrid_model::value::ValueHead;
+
+/// The trained parameters of a run, one module so that one optimizer holds them all.
+///
+/// Values come from [`Self::value_head`] on the decoder's own hidden states (a shared trunk), or
+/// from a [`Critic`] with a trunk of its own. A run without PPO has neither.
+#[derive(Module, Debug)]
+pub struct Policy {
+    /// The language model.
+    pub decoder: Decoder,
+    /// Values from the decoder's hidden states.
+    pub value_head: Option<ValueHead>,
+    /// Values from a network of their own.
+    pub critic: Option<Critic>,
+}
+
+/// A value network with its own trunk.
+#[derive(Module, Debug)]
+pub struct Critic {
+    /// The trunk.
+    pub decoder: Decoder,
+    /// From its hidden states to values.
+    pub value_head: ValueHead,
+}
+
+/// Where values come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueSource {
+    /// Nowhere: nothing needs them.
+    None,
+    /// A head on the policy's trunk.
+    Shared,
+    /// A trunk of their own, which starts as a copy of the policy's.
+    Separate,
+}
+
+impl Policy {
+    /// A policy around `decoder`, on the device that records gradients for it.
+    #[must_use]
+    pub fn new(decoder: Decoder, values: ValueSource) -> Self {
+        let device = decoder.device().autodiff();
+        let width = decoder.config().embedding_size;
+        let head = || ValueHead::zeros(width, &device);
+        let critic = (values == ValueSource::Separate)
+            .then(|| Critic { decoder: tracked(decoder.clone(), &device), value_head: head() });
+        let value_head = (values == ValueSource::Shared).then(head);
+        Self { decoder: tracked(decoder, &device), value_head, critic }
+    }
+
+    /// True where the policy can estimate values.
+    #[must_use]
+    pub fn has_values(&self) -> bool {
+        self.value_head.is_some() || self.critic.is_some()
+    }
+}
+
+/// The same decoder with parameters that record gradients.
+fn tracked(decoder: Decoder, device: &Device) -> Decoder {
+    if decoder.device().is_autodiff() { decoder } else { decoder.train().to_device(device) }
+}

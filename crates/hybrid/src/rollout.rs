@@ -1,0 +1,55 @@
+//! From prompts to responses: the policy's own answers, as they were drawn.
+
+use hybrid_data::tokenizer::{Growing, Tokenizer};
+use hybrid_model::Decoder;
+use hybrid_model::generate::{GenerateOptions, Verdict, generate};
+
+use crate::error::HybridError;
+use crate::prompt::{Prompt, Response};
+
+/// How responses are drawn.
+#[derive(Debug, Clone)]
+pub struct RespondOptions {
+    /// Sampling, limits, samples per prompt and the seed.
+    pub generate: GenerateOptions,
+    /// Prompts continued at once, at least 1.
+    pub batch_size: usize,
+    /// Texts that end a response and are cut off it.
+    pub stop: Vec<String>,
+}
+
+/// Answers every prompt; the samples of one prompt come together, in the order of the prompts.
+///
+/// Response `i` draws from random stream `generate.first_stream + i`, so neither the batch size nor
+/// the other prompts change it.
+///
+/// # Errors
+///
+/// [`HybridError::Generate`] for prompts that are empty or too long, or logits without a number.
+pub fn respond(
+    decoder: &Decoder,
+    tokenizer: &Tokenizer,
+    prompts: &[Prompt],
+    options: &RespondOptions,
+) -> Result<Vec<Response>, HybridError> {
+    let samples = options.generate.samples;
+    let mut generate_options = options.generate.clone();
+    let mut responses = Vec::with_capacity(prompts.len() * samples);
+    for batch in prompts.chunks(options.batch_size.max(1)) {
+        let ids: Vec<Vec<u32>> = batch.iter().map(|prompt| prompt.ids.clone()).collect();
+        let rows = batch.iter().flat_map(|prompt| std::iter::repeat_n(prompt, samples));
+        let mut growing: Vec<Growing<'_>> =
+            rows.map(|prompt| Growing::new(tokenizer, &prompt.ids)).collect();
+        let completions = generate(decoder, &ids, &generate_options, &mut |row, choice| {
+            let stopped =
+                growing.get_mut(row).is_some_and(|text| text.push(choice.token, &options.stop));
+            if stopped { Verdict::StopRow } else { Verdict::Continue }
+        })?;
+        generate_options.first_stream += completions.len() as u64;
+        for (row, (completion, growing)) in completions.into_iter().zip(growing).enumerate() {
+            let Some(prompt) = batch.get(row / samples.max(1)) else { continue };
+            responses.push(Response::new(prompt.id, completion, growing.finish()));
+        }
+    }
+    Ok(responses)
+}

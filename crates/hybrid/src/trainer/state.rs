@@ -1,0 +1,190 @@
+//! The trainer's whole state, in and out: what a run needs to go on as if it had not stopped.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use hybrid_model::Decoder;
+use hybrid_model::value::ValueHead;
+use hybrid_model::weights::{self, Checkpoint};
+use hybrid_optim::{StateData, StateTensor, StepperState};
+use hybrid_ppo::{KlController, ScoreMoments};
+use serde::{Deserialize, Serialize};
+
+use super::{Counters, HybridTrainer};
+use crate::checkpoint::{read_tensors, write_tensors};
+use crate::error::HybridError;
+use crate::policy::{Critic, Policy};
+
+/// The small part of a trainer's state; tensors lie beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainerState {
+    counters: Counters,
+    kl: KlController,
+    scores: ScoreMoments,
+    sft: serde_json::Value,
+    ppo: Option<serde_json::Value>,
+    unchecked_phase: Option<usize>,
+    /// Whether the reference still has the policy's weights.
+    reference_is_policy: bool,
+}
+
+/// Value head, critic and optimizer state of a checkpoint.
+const TENSORS: &str = "state.safetensors";
+/// [`TrainerState`].
+const STATE: &str = "trainer.json";
+
+impl HybridTrainer {
+    /// Writes weights, tokenizer, optimizer and every counter into `directory`, which is a Hugging
+    /// Face directory of the policy, too. The caller makes it appear at once, see
+    /// [`crate::checkpoint`].
+    ///
+    /// # Errors
+    ///
+    /// [`HybridError`] naming the file that cannot be written.
+    pub fn save(&self, directory: &Path) -> Result<(), HybridError> {
+        let policy = self.policy();
+        weights::save(&policy.decoder, directory)?;
+        self.tokenizer.save(directory)?;
+        let mut tensors = value_tensors(policy);
+        let sft = self.steppers.sft.state();
+        let ppo = self.steppers.ppo.as_ref().map(hybrid_optim::Stepper::state);
+        let state = TrainerState {
+            counters: self.counters,
+            kl: self.kl.clone(),
+            scores: self.scores,
+            sft: sft.scalars,
+            ppo: ppo.as_ref().map(|state| state.scalars.clone()),
+            unchecked_phase: self.unchecked_phase,
+            reference_is_policy: self.reference.as_ref().is_some_and(|it| it.is_the_policy()),
+        };
+        tensors.extend(prefixed("optim", sft.tensors));
+        if let Some(ppo) = ppo {
+            tensors.extend(prefixed("optim_ppo", ppo.tensors));
+        }
+        write_tensors(&directory.join(TENSORS), &tensors)?;
+        crate::checkpoint::write_json(&directory.join(STATE), &state)?;
+        Ok(())
+    }
+
+    /// Takes over the state that [`Self::save`] wrote. The reference is the caller's to set again,
+    /// by [`Self::set_reference`].
+    ///
+    /// # Errors
+    ///
+    /// [`HybridError::Resume`] where the checkpoint is of another model or configuration; errors of
+    /// files that cannot be read.
+    pub fn load(&mut self, directory: &Path) -> Result<(), HybridError> {
+        let state: TrainerState = crate::checkpoint::read_json(&directory.join(STATE))?;
+        let mut tensors = read_tensors(&directory.join(TENSORS))?;
+        let checkpoint = Checkpoint::open(directory)?;
+        let device = self.policy().decoder.device();
+        let mut policy = self.policy().clone();
+        policy.decoder = weights::load(&checkpoint, &device)?;
+        restore_values(&mut policy, &mut tensors)
+            .map_err(|reason| HybridError::Resume { path: directory.to_owned(), reason })?;
+        self.policy = Some(policy);
+        let sft = StepperState { tensors: taken("optim", &mut tensors), scalars: state.sft };
+        self.steppers.sft.load_state(sft, &device)?;
+        match (&mut self.steppers.ppo, state.ppo) {
+            (Some(stepper), Some(scalars)) => {
+                let tensors = taken("optim_ppo", &mut tensors);
+                stepper.load_state(StepperState { tensors, scalars }, &device)?;
+            }
+            (None, None) => {}
+            _ => {
+                let reason = "`train.shared_optimizer` is not what it was".to_owned();
+                return Err(HybridError::Resume { path: directory.to_owned(), reason });
+            }
+        }
+        self.counters = state.counters;
+        self.kl = state.kl;
+        self.scores = state.scores;
+        self.unchecked_phase = state.unchecked_phase;
+        self.reference_was_policy = state.reference_is_policy;
+        Ok(())
+    }
+}
+
+/// Value head and critic by name.
+fn value_tensors(policy: &Policy) -> BTreeMap<String, StateTensor> {
+    let mut tensors = BTreeMap::new();
+    let mut head = |prefix: &str, head: &ValueHead| {
+        for (name, values) in head.to_values() {
+            let shape = vec![values.len()];
+            let tensor = StateTensor { shape, data: StateData::F32(values) };
+            tensors.insert(format!("{prefix}/{name}"), tensor);
+        }
+    };
+    if let Some(value_head) = &policy.value_head {
+        head("value_head", value_head);
+    }
+    if let Some(critic) = &policy.critic {
+        head("critic_head", &critic.value_head);
+        for (name, values) in critic.decoder.values() {
+            let shape = vec![values.len()];
+            let tensor = StateTensor { shape, data: StateData::F32(values) };
+            tensors.insert(format!("critic/{name}"), tensor);
+        }
+    }
+    tensors
+}
+
+fn restore_values(
+    policy: &mut Policy,
+    tensors: &mut BTreeMap<String, StateTensor>,
+) -> Result<(), String> {
+    let device = policy.decoder.device();
+    let width = policy.decoder.config().embedding_size;
+    let mut head = |prefix: &str| -> Result<ValueHead, String> {
+        let values = floats(taken(prefix, tensors))?;
+        ValueHead::from_values(width, values, &device).map_err(|error| error.to_string())
+    };
+    if policy.value_head.is_some() {
+        policy.value_head = Some(head("value_head")?);
+    }
+    if let Some(critic) = policy.critic.take() {
+        let value_head = head("critic_head")?;
+        let values: HashMap<String, Vec<f32>> =
+            floats(taken("critic", tensors))?.into_iter().collect();
+        let expected = critic.decoder.values();
+        for (name, old) in &expected {
+            if values.get(name).is_none_or(|new| new.len() != old.len()) {
+                return Err(format!("the critic's parameter `{name}` is missing or of another size"));
+            }
+        }
+        let decoder = Decoder::from_values(critic.decoder.config(), values, &device);
+        policy.critic = Some(Critic { decoder, value_head });
+    }
+    Ok(())
+}
+
+fn floats(tensors: BTreeMap<String, StateTensor>) -> Result<BTreeMap<String, Vec<f32>>, String> {
+    let values = |(name, tensor): (String, StateTensor)| match tensor.data {
+        StateData::F32(values) => Ok((name, values)),
+        StateData::U8(_) => Err(format!("the tensor `{name}` holds bytes, not numbers")),
+    };
+    tensors.into_iter().map(values).collect()
+}
+
+fn prefixed(
+    prefix: &'static str,
+    tensors: BTreeMap<String, StateTensor>,
+) -> impl Iterator<Item = (String, StateTensor)> {
+    tensors.into_iter().map(move |(name, tensor)| (format!("{prefix}/{name}"), tensor))
+}
+
+/// Takes the tensors of one part out of all, without the part's name.
+fn taken(
+    prefix: &str,
+    tensors: &mut BTreeMap<String, StateTensor>,
+) -> BTreeMap<String, StateTensor> {
+    let prefix = format!("{prefix}/");
+    let names: Vec<String> =
+        tensors.keys().filter(|name| name.starts_with(&prefix)).cloned().collect();
+    let take = |name: String| {
+        let short = name.strip_prefix(&prefix)?.to_owned();
+        tensors.remove(&name).map(|tensor| (short, tensor))
+    };
+    names.into_iter().filter_map(take).collect()
+}
