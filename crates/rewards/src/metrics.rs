@@ -1,0 +1,51 @@
+//! Rewards that look at text.
+//!
+//! Those that compare with targets score the best target. Read any of them alone.
+
+use crate::reward::{Needs, RowMetric};
+use crate::sample::Sample;
+use crate::spec::registry::{RegisterError, Registry};
+
+mod error_rate;
+mod exact_match;
+mod jaccard;
+mod length;
+mod levenshtein;
+mod regex;
+mod sentiment;
+mod token_f1;
+pub mod vader;
+
+#[cfg(test)]
+mod tests;
+
+/// A metric of a response and one target, where more is better.
+pub(crate) trait PairMetric: Send + Sync {
+    /// The score of the pair, or `None` where it has none.
+    fn score_pair(&self, response: &str, target: &str) -> Option<f64>;
+}
+
+/// A [`PairMetric`] over several targets: the best score counts.
+pub(crate) struct BestTarget<M>(pub(crate) M);
+
+impl<M: PairMetric> RowMetric for BestTarget<M> {
+    fn needs(&self) -> Needs {
+        Needs::target()
+    }
+
+    fn score_row(&self, sample: &Sample<'_>) -> Option<f64> {
+        let scores = sample.targets.iter().filter_map(|t| self.0.score_pair(sample.response, t));
+        scores.reduce(f64::max)
+    }
+}
+
+pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
+    error_rate::register(registry)?;
+    exact_match::register(registry)?;
+    jaccard::register(registry)?;
+    length::register(registry)?;
+    levenshtein::register(registry)?;
+    regex::register(registry)?;
+    sentiment::register(registry)?;
+    token_f1::register(registry)
+}

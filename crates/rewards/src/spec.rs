@@ -1,0 +1,19 @@
+//! From a written spec to a tree of rewards, with every mistake found at once.
+//!
+//! Read it in this order:
+//!
+//! 1. [`info`] — what a registry entry says about itself.
+//! 2. [`params`] — the keys of one component to its typed parameters.
+//! 3. [`registry`] — names to rewards, combinators and post-processors.
+//! 4. [`build`] — the recursion over components.
+//! 5. [`tree`] — what comes out: a tree that scores batches.
+
+pub mod build;
+pub mod info;
+pub mod params;
+pub mod registry;
+pub mod tree;
+
+pub(crate) mod node;
+#[cfg(test)]
+mod tests;
