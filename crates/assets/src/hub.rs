@@ -76,7 +76,7 @@ pub(crate) fn resolve(
     let file = |path: &String| AssetFile { path: folder.join(path), split: None };
     let files = plan.files.iter().map(file).collect();
     Ok(if plan.is_folder {
-        Asset { path: folder, origin: Origin::Hub, files }
+        Asset { path: folder, origin: Origin::Hub, files, view: None }
     } else {
         Asset::of_files(Origin::Hub, folder, files)
     })

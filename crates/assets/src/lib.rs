@@ -35,7 +35,7 @@ pub mod store;
 mod wheel;
 
 pub use asset::{Asset, AssetFile, Origin};
-pub use catalogue::{Catalogue, Entry, Kind};
+pub use catalogue::{Catalogue, Entry, Kind, View};
 pub use error::AssetError;
 pub use options::{HubOptions, Options};
 pub use progress::{NoProgress, Progress};

@@ -70,7 +70,7 @@ impl Store {
     ) -> Result<Asset, AssetError> {
         let path = Path::new(name);
         if path.exists() {
-            return Ok(Asset { path: path.to_owned(), origin: Origin::Local, files: Vec::new() });
+            return Ok(Asset::local(path));
         }
         if name.starts_with("hf:") {
             return self.resolve_hub(name, kind, progress);
@@ -230,7 +230,7 @@ impl Store {
 
     /// Where the files of `entry` are or will be.
     fn folder(&self, entry: &Entry) -> PathBuf {
-        self.options.home.join("assets").join(&entry.name).join(entry.folder())
+        self.options.home.join("assets").join(entry.kept_as()).join(entry.folder())
     }
 
     fn asset(&self, entry: &Entry) -> Asset {
@@ -240,7 +240,7 @@ impl Store {
             .iter()
             .map(|file| AssetFile { path: folder.join(file.path()), split: file.split.clone() });
         let files = files.collect();
-        Asset::of_files(Origin::Catalogue, folder, files)
+        Asset { view: entry.view.clone(), ..Asset::of_files(Origin::Catalogue, folder, files) }
     }
 
     /// Downloads the wheel of `entry`, unless one was left by an earlier call, and unpacks it.

@@ -30,6 +30,11 @@ pub struct DataConfig {
     pub prompt_template: Option<String>,
     /// Makes the completion from columns.
     pub completion_template: Option<String>,
+    /// Cut each text into a prompt of this many words and a completion, the rest; texts without more
+    /// words are left out. At least 1; absent leaves texts whole.
+    pub prompt_words: Option<usize>,
+    /// Write HTML line breaks (`<br />`) in texts, prompts and completions as line ends.
+    pub clean_html: bool,
     /// Shuffle before `select` takes the first records.
     pub shuffle: bool,
     /// Keep this many records; absent means all. At least 1.
@@ -102,6 +107,8 @@ impl DataConfig {
             }
         }
         require(self.select != Some(0), "select", "0", "at least 1, or absent for all")?;
+        let words = self.prompt_words;
+        require(words != Some(0), "prompt_words", "0", "at least 1, or absent for whole texts")?;
         match &self.validation {
             Some(Validation::Share(share)) => require(
                 *share > 0.0 && *share < 1.0,

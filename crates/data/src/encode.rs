@@ -4,6 +4,8 @@
 //! from the ids themselves: a padding token that equals the end-of-sequence token is legal, and its
 //! end-of-sequence is still trained.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -119,25 +121,21 @@ impl Encoded {
 pub struct Encoder<'a> {
     tokenizer: &'a Tokenizer,
     options: EncodeOptions,
-    template: Option<ChatTemplate>,
+    /// Parsed when the first conversation comes.
+    template: OnceLock<ChatTemplate>,
     prefix: Vec<u32>,
 }
 
 impl<'a> Encoder<'a> {
-    /// Makes an encoder.
+    /// Makes an encoder. The chat template is not looked at before a conversation comes: text needs
+    /// none, and a model may carry one that does not parse.
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Tokenizer`] if the chat template given in `options`, or else the tokenizer's,
-    /// does not parse. Having none is an error only once messages come.
+    /// [`EncodeError::Tokenizer`] if the tokenizer fails.
     pub fn new(tokenizer: &'a Tokenizer, options: EncodeOptions) -> Result<Self, EncodeError> {
-        let template = match tokenizer.template(options.chat_template.as_deref()) {
-            Ok(template) => Some(template),
-            Err(TokenizerError::NoChatTemplate) => None,
-            Err(source) => return Err(EncodeError::Tokenizer { source }),
-        };
         let (prefix, _) = tokenizer.affixes().map_err(failed)?;
-        Ok(Self { tokenizer, options, template, prefix })
+        Ok(Self { tokenizer, options, template: OnceLock::new(), prefix })
     }
 
     /// Encodes a record, whatever its kind.
@@ -245,8 +243,8 @@ impl<'a> Encoder<'a> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Tokenizer`] if there is no chat template, [`EncodeError::Template`] if it
-    /// fails, [`EncodeError::NotAPrefix`] if the assistant's part cannot be located,
+    /// [`EncodeError::Tokenizer`] if there is no chat template or it does not parse,
+    /// [`EncodeError::Template`] if it fails, [`EncodeError::NotAPrefix`] if the assistant's part cannot be located,
     /// [`EncodeError::NothingTrained`] and [`EncodeError::TruncatedAway`] as for the others.
     pub fn messages(
         &self,
@@ -268,7 +266,12 @@ impl<'a> Encoder<'a> {
     }
 
     fn template(&self) -> Result<&ChatTemplate, EncodeError> {
-        self.template.as_ref().ok_or_else(|| failed(TokenizerError::NoChatTemplate))
+        if let Some(template) = self.template.get() {
+            return Ok(template);
+        }
+        let source = self.options.chat_template.as_deref();
+        let template = self.tokenizer.template(source).map_err(failed)?;
+        Ok(self.template.get_or_init(|| template))
     }
 
     /// The conversation without its last answer, if it ends in one, and the opening of the next.

@@ -264,6 +264,29 @@ pub enum DataError {
         records: usize,
     },
 
+    /// A record that has a prompt already, where texts are to be cut.
+    #[error(
+        "{at} is no plain text, so `prompt_words` cannot cut it into prompt and completion; leave \
+         `prompt_words` out, or name the text with `columns.text`"
+    )]
+    NotText {
+        /// The row.
+        at: RowLocation,
+    },
+
+    /// A view in which nothing is left.
+    #[error(
+        "no record of `{}` is left: each is in a row of another kind or has no more than the {words} \
+         words of a prompt; lower `prompt_words`, or use other data",
+        path.display()
+    )]
+    NothingSeen {
+        /// The file, the first of several.
+        path: PathBuf,
+        /// Words of a prompt.
+        words: usize,
+    },
+
     /// No example where at least one is needed.
     #[error("{what} got no example; expected at least one")]
     NoExamples {

@@ -6,14 +6,16 @@
 //! 1. [`config`] — the `[data]` table of a run: which files, which columns, which records.
 //! 2. [`reader`] — files to rows, streaming where the format allows.
 //! 3. [`record`] — rows to records: a text, a prompt with its completion, a list of messages.
-//! 4. [`select`] — which records are kept, in which order, and what is held out.
-//! 5. [`tokenizer`] — text to token ids and back, out of a Hugging Face directory or a GGUF file.
-//! 6. [`template`] — messages to the text a chat model was trained on.
-//! 7. [`encode`] — records to token ids with a loss mask.
-//! 8. [`pack`] — many short examples into one row, none of which sees another.
-//! 9. [`batch`] — rows padded on the right to one length.
-//! 10. [`order`] — the order of examples and batches, which can be saved and resumed.
-//! 11. [`error`] — everything the readers can refuse, and where in a file it was.
+//! 4. [`view`] — markup cleaned, texts cut into prompt and completion.
+//! 5. [`select`] — which records are kept, in which order, and what is held out.
+//! 6. [`load`] — all of the above in one call: what is trained on, measured on, prompted with.
+//! 7. [`tokenizer`] — text to token ids and back, out of a Hugging Face directory or a GGUF file.
+//! 8. [`template`] — messages to the text a chat model was trained on.
+//! 9. [`encode`] — records to token ids with a loss mask.
+//! 10. [`pack`] — many short examples into one row, none of which sees another.
+//! 11. [`batch`] — rows padded on the right to one length.
+//! 12. [`order`] — the order of examples and batches, which can be saved and resumed.
+//! 13. [`error`] — everything the readers can refuse, and where in a file it was.
 //!
 //! A mask is boolean and says *true where the token counts*, never the opposite. It comes from
 //! lengths and positions, never from token ids.
@@ -22,6 +24,7 @@ pub mod batch;
 pub mod config;
 pub mod encode;
 pub mod error;
+pub mod load;
 pub mod order;
 pub mod pack;
 pub mod reader;
@@ -29,3 +32,4 @@ pub mod record;
 pub mod select;
 pub mod template;
 pub mod tokenizer;
+pub mod view;

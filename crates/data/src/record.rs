@@ -69,13 +69,32 @@ pub fn records(
     rows: Rows,
     config: &DataConfig,
 ) -> Result<impl Iterator<Item = Result<Record, DataError>> + Send + use<>, DataError> {
-    let mut mapper = RecordMapper::new(config)?;
+    Ok(mapped(rows, RecordMapper::new(config)?))
+}
+
+/// As [`records`], for files of prompts: a setting that names columns their first row lacks does
+/// not apply to them, so that prompts need no completion and may be under their standard names.
+///
+/// # Errors
+///
+/// As [`records`].
+pub fn prompt_records(
+    rows: Rows,
+    config: &DataConfig,
+) -> Result<impl Iterator<Item = Result<Record, DataError>> + Send + use<>, DataError> {
+    Ok(mapped(rows, RecordMapper { lenient: true, ..RecordMapper::new(config)? }))
+}
+
+fn mapped(
+    rows: Rows,
+    mut mapper: RecordMapper,
+) -> impl Iterator<Item = Result<Record, DataError>> + Send {
     let mut failed = false;
-    Ok(rows.map(move |row| mapper.record(row?)).take_while(move |record| {
+    rows.map(move |row| mapper.record(row?)).take_while(move |record| {
         let after_error = failed;
         failed = record.is_err();
         !after_error
-    }))
+    })
 }
 
 /// Turns rows into records. The first row fixes the shape, so that a later row that lacks a column
@@ -84,6 +103,8 @@ pub fn records(
 pub struct RecordMapper {
     wanted: Wanted,
     shape: Option<Shape>,
+    /// Whether a part is forgotten whose columns the first row lacks.
+    lenient: bool,
 }
 
 /// Where a part of a record comes from.
@@ -142,7 +163,7 @@ impl RecordMapper {
                          of messages; keep the settings of one",
             });
         }
-        Ok(Self { wanted, shape: None })
+        Ok(Self { wanted, shape: None, lenient: false })
     }
 
     /// Makes a record of one row.
@@ -151,6 +172,9 @@ impl RecordMapper {
     ///
     /// [`DataError`] naming the row and the column.
     pub fn record(&mut self, row: Row) -> Result<Record, DataError> {
+        if self.lenient && self.shape.is_none() {
+            self.wanted.forget_missing(&row);
+        }
         let shape = match &mut self.shape {
             Some(shape) => shape,
             unknown => unknown.insert(self.wanted.shape(&row)?),
@@ -196,6 +220,15 @@ fn part(
 }
 
 impl Wanted {
+    fn forget_missing(&mut self, row: &Row) {
+        let parts = [&mut self.text, &mut self.prompt, &mut self.completion, &mut self.messages];
+        for part in parts {
+            if part.as_ref().is_some_and(|part| part.check(row).is_err()) {
+                *part = None;
+            }
+        }
+    }
+
     /// The shape that the configuration asks for and the row allows.
     fn shape(&self, row: &Row) -> Result<Shape, DataError> {
         let standard = |name: &str, setting| {

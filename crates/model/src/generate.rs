@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::decoder::Decoder;
-use crate::sampling::{self, Choice, History, SamplingConfig, SamplingError};
+use crate::sampling::{Behaviour, Choice, Drawn, History, Sampler, SamplingConfig, SamplingError};
 use batch::{Batch, HostLogits};
 
 /// How completions are made.
@@ -22,6 +22,11 @@ pub struct GenerateOptions {
     pub sampling: SamplingConfig,
     /// Tokens that end a completion; the produced one is kept in it.
     pub eos_ids: Vec<u32>,
+    /// Tokens that are never chosen, such as those the tokenizer cannot decode. Ids beyond the
+    /// vocabulary change nothing.
+    pub forbidden: Vec<u32>,
+    /// Whether [`Completion::behaviour`] is recorded.
+    pub record_behaviour: bool,
     /// Completions of each prompt; the prompt is read once for all of them.
     pub samples: usize,
     /// Completion `i` (of prompt `i / samples`) draws from stream `first_stream + i` of this seed,
@@ -38,6 +43,8 @@ impl Default for GenerateOptions {
             max_new_tokens: 64,
             sampling: SamplingConfig::default(),
             eos_ids: Vec::new(),
+            forbidden: Vec::new(),
+            record_behaviour: false,
             samples: 1,
             seed: 0,
             first_stream: 0,
@@ -63,6 +70,9 @@ pub struct Completion {
     pub token_ids: Vec<u32>,
     /// Their log-probabilities, see [`Choice::logprob`].
     pub logprobs: Vec<f32>,
+    /// What each token was drawn from, one entry a token, where
+    /// [`GenerateOptions::record_behaviour`] asks for it.
+    pub behaviour: Option<Vec<Behaviour>>,
     /// Why it ended.
     pub stop_reason: StopReason,
 }
@@ -228,6 +238,7 @@ impl<'a> Run<'a> {
         let empty = Completion {
             token_ids: Vec::new(),
             logprobs: Vec::new(),
+            behaviour: options.record_behaviour.then(Vec::new),
             stop_reason: StopReason::Length,
         };
         let stream = |row: usize| {
@@ -251,14 +262,17 @@ impl<'a> Run<'a> {
         logits: &HostLogits,
         observe: &mut dyn FnMut(usize, Choice) -> Verdict,
     ) -> Result<Vec<(usize, u32)>, GenerateError> {
-        let choices = self.choose(logits)?;
-        let mut next = Vec::with_capacity(choices.len());
+        let drawn = self.choose(logits)?;
+        let mut next = Vec::with_capacity(drawn.len());
         let mut cancelled = false;
-        for (slot, choice) in choices.into_iter().enumerate() {
+        for (slot, Drawn { choice, behaviour }) in drawn.into_iter().enumerate() {
             let row = self.active[slot];
             let completion = &mut self.completions[row];
             completion.token_ids.push(choice.token);
             completion.logprobs.push(choice.logprob);
+            if let Some(recorded) = &mut completion.behaviour {
+                recorded.extend(behaviour);
+            }
             let verdict = observe(row, choice);
             cancelled |= verdict == Verdict::Cancel;
             if self.options.eos_ids.contains(&choice.token) {
@@ -277,23 +291,27 @@ impl<'a> Run<'a> {
     }
 
     /// One token a row. The rows draw from streams of their own, so their order does not matter.
-    fn choose(&mut self, logits: &HostLogits) -> Result<Vec<Choice>, GenerateError> {
+    fn choose(&mut self, logits: &HostLogits) -> Result<Vec<Drawn>, GenerateError> {
+        let sampler = Sampler {
+            config: &self.options.sampling,
+            forbidden: &self.options.forbidden,
+            record_behaviour: self.options.record_behaviour,
+        };
         let mut rngs: Vec<ChaCha8Rng> =
             self.active.iter().map(|row| self.rngs[*row].clone()).collect();
         let rows = self.active.par_iter().zip(logits.rows()).zip(&mut rngs);
-        let choices = rows.map(|((row, logits), rng)| {
+        let drawn = rows.map(|((row, logits), rng)| {
             let prompt = row / self.options.samples;
             let completion = &self.completions[*row].token_ids;
             let history = History { prompt: &self.prompts[prompt], completion };
             let step = completion.len();
-            sampling::choose(logits, history, &self.options.sampling, rng)
-                .ok_or(GenerateError::NoToken { row: prompt, step })
+            sampler.choose(logits, history, rng).ok_or(GenerateError::NoToken { row: prompt, step })
         });
-        let choices = choices.collect::<Result<Vec<_>, _>>()?;
+        let drawn = drawn.collect::<Result<Vec<_>, _>>()?;
         for (row, rng) in self.active.iter().zip(rngs) {
             self.rngs[*row] = rng;
         }
-        Ok(choices)
+        Ok(drawn)
     }
 }
 

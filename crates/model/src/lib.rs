@@ -12,6 +12,7 @@
 //! 6. [`weights`]: weights in and out: safetensors, GGUF, Hugging Face directories.
 //! 7. [`sampling`] and [`generate`]: from logits to tokens, on the host, by seed.
 //! 8. [`perplexity`]: how probable given texts are. [`init`]: models from scratch.
+//! 9. [`value`]: what a state is worth, a small head on the same hidden states.
 //!
 //! # Shapes
 //!
@@ -30,9 +31,12 @@ pub mod ops;
 pub mod perplexity;
 pub mod rope;
 pub mod sampling;
+pub mod value;
 pub mod weights;
 
 pub use cache::KvCache;
 pub use config::{ConfigError, DecoderConfig};
 pub use decoder::Decoder;
 pub use input::TokenInput;
+pub use sampling::KeptSet;
+pub use value::ValueHead;

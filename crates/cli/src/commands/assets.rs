@@ -6,6 +6,8 @@ use std::sync::Mutex;
 
 use clap::{Args, Subcommand};
 use hybrid_assets::{Asset, Entry, Kind, Options, Progress, State, Store};
+use hybrid_data::load::Source;
+use hybrid_data::view::View;
 use indicatif::{HumanBytes, ProgressBar};
 use serde::Serialize;
 
@@ -60,6 +62,18 @@ pub(crate) fn run(args: AssetsArgs, ui: &Ui) -> anyhow::Result<()> {
 pub(crate) fn resolve(name: &str, kind: Kind, ui: &Ui) -> anyhow::Result<Asset> {
     let store = Store::new(Options::from_env()?);
     Ok(store.resolve(name, kind, &BarProgress::new(ui))?)
+}
+
+/// A data set's files and how they are read: those of the first part in `splits` that it has, else
+/// all of it.
+pub(crate) fn source(asset: &Asset, splits: &[&str]) -> Source {
+    let split = splits.iter().find_map(|split| asset.split(split));
+    let view = asset.view.as_ref().map_or_else(View::default, |view| View {
+        rows: view.rows.clone(),
+        clean_html: view.clean_html,
+        prompt_words: view.prompt_words,
+    });
+    Source { paths: vec![split.unwrap_or(&asset.path).to_owned()], view }
 }
 
 /// The path behind a model name: a GGUF file, an HF directory or a run directory.

@@ -8,8 +8,8 @@ use clap::Args;
 use hybrid_assets::Kind;
 use hybrid_data::config::DataConfig;
 use hybrid_data::encode::{EncodeError, EncodeOptions, Encoded, Encoder};
-use hybrid_data::reader::read_rows;
-use hybrid_data::record::{Record, RecordKind, records};
+use hybrid_data::load::read_source;
+use hybrid_data::record::{Record, RecordKind};
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::Decoder;
 use hybrid_model::perplexity::{Scored, Window, nll_sums, windows};
@@ -104,13 +104,12 @@ const DEFAULT_WINDOW: usize = 1024;
 /// The records of a file or a catalogue name.
 fn read_texts(data: &str, ui: &Ui) -> Result<Vec<Record>> {
     let asset = assets::resolve(data, Kind::Data, ui)?;
-    let path = asset.split("test").map_or_else(|| asset.path.clone(), Path::to_owned);
-    if data == WIKITEXT {
-        return Ok(vec![joined_lines(&path)?]);
+    let source = assets::source(&asset, &["test"]);
+    if let (WIKITEXT, [path]) = (data, source.paths.as_slice()) {
+        return Ok(vec![joined_lines(path)?]);
     }
-    let config = DataConfig::default();
-    let rows = read_rows(&[path], &config.read_options())?;
-    Ok(records(rows, &config)?.collect::<Result<Vec<_>, _>>()?)
+    let records = read_source(&source, &DataConfig::default())?;
+    Ok(records.collect::<Result<Vec<_>, _>>()?)
 }
 
 /// Rows of this set are lines of articles; its perplexity is that of the articles.

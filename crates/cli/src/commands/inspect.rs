@@ -8,8 +8,7 @@ use clap::{Args, ValueEnum};
 use hybrid_assets::Kind;
 use hybrid_data::config::{ColumnMap, DataConfig};
 use hybrid_data::encode::{EncodeOptions, Encoded, Encoder, TrainOn};
-use hybrid_data::reader::read_rows;
-use hybrid_data::record::records;
+use hybrid_data::load::read_source;
 use hybrid_data::tokenizer::Tokenizer;
 use serde::Serialize;
 
@@ -61,7 +60,7 @@ pub(crate) fn run(args: &InspectArgs, ui: &Ui) -> Result<()> {
     };
     let model = assets::resolve_model_path(&args.model, ui)?;
     let data = assets::resolve(&args.data, Kind::Data, ui)?;
-    let path = data.split("train").map_or_else(|| data.path.clone(), std::path::Path::to_owned);
+    let source = assets::source(&data, &["train"]);
     let tokenizer = Tokenizer::from_path(&model)?;
     let train_on = match args.train_on {
         Trained::Completion => TrainOn::Completion,
@@ -69,9 +68,8 @@ pub(crate) fn run(args: &InspectArgs, ui: &Ui) -> Result<()> {
     };
     let options = EncodeOptions { max_length: args.max_length, train_on, ..Default::default() };
     let encoder = Encoder::new(&tokenizer, options).map_err(exit::reason)?;
-    let rows = read_rows(&[path], &config.read_options())?;
     let mut out = anstream::stdout().lock();
-    for record in records(rows, &config)?.take(args.limit) {
+    for record in read_source(&source, &config)?.take(args.limit) {
         let record = record?;
         let mut encoded = encoder.record(&record)?;
         // Nothing comes before the first token, so no loss is taken on it.

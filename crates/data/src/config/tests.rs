@@ -21,6 +21,8 @@ validation = 0.02
 format = "jsonl"
 text_unit = "line"
 prompt_template = "Q: {question}"
+prompt_words = 8
+clean_html = true
 shuffle = true
 select = 1000
 
@@ -46,6 +48,7 @@ fn every_key_is_read_and_written_back() {
     assert_eq!(config.read_options().text_unit, TextUnit::Line);
     assert_eq!(config.columns.completion.as_deref(), Some("answer"));
     assert_eq!(config.filter.max_chars, Some(2000));
+    assert_eq!((config.prompt_words, config.clean_html), (Some(8), true));
     let text = toml::to_string(&config).expect("a table");
     assert_eq!(parse(&text), config);
     let json = serde_json::to_string(&config).expect("an object");
@@ -76,7 +79,7 @@ TOML parse error at line 1, column 1
   |
 1 | trian = "a"
   | ^^^^^
-unknown field `trian`, expected one of `train`, `prompts`, `validation`, `format`, `text_unit`, `template`, `prompt_template`, `completion_template`, `shuffle`, `select`, `columns`, `filter`
+unknown field `trian`, expected one of `train`, `prompts`, `validation`, `format`, `text_unit`, `template`, `prompt_template`, `completion_template`, `prompt_words`, `clean_html`, `shuffle`, `select`, `columns`, `filter`
 "#);
     insta::assert_snapshot!(syntax_error("train = 5"), @"
 TOML parse error at line 1, column 9

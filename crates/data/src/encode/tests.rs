@@ -242,7 +242,17 @@ fn messages_need_a_template() {
     let error = encoder.messages(&talk(), None).unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains("set `chat_template`"), "{source}");
-    assert!(Encoder::new(&tokenizer, chat("{% if")).is_err());
+}
+
+#[test]
+fn a_template_that_does_not_parse_stops_conversations_only() {
+    let tokenizer = tokenizer();
+    let encoder = Encoder::new(&tokenizer, chat("{% if")).unwrap();
+    assert_eq!(encoder.text("ab").unwrap().ids.len(), 4);
+    for _ in 0..2 {
+        let error = encoder.messages(&talk(), None).unwrap_err();
+        assert!(matches!(error, EncodeError::Tokenizer { .. }), "{error}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::*;
 use crate::config::Positions;
 use crate::init::{InitConfig, init};
 use crate::input::TokenInput;
+use crate::sampling::KeptSet;
 use crate::weights::{self, Checkpoint};
 
 /// `golden/generate.json`, written by `reference/generate.py`.
@@ -206,6 +207,7 @@ fn a_row_that_ends_leaves_the_others_alone() {
             let expected = Completion {
                 token_ids: free.token_ids[..place.map_or(12, |place| place + 1)].to_vec(),
                 logprobs: free.logprobs[..place.map_or(12, |place| place + 1)].to_vec(),
+                behaviour: None,
                 stop_reason: place.map_or(StopReason::Length, |_| StopReason::Eos),
             };
             assert_same(name, ended, &expected);
@@ -298,7 +300,12 @@ fn every_row_may_fill_its_own_context() {
 #[test]
 fn nothing_to_do_is_no_error() {
     let decoder = tiny(7, 6);
-    let empty = Completion { token_ids: vec![], logprobs: vec![], stop_reason: StopReason::Length };
+    let empty = Completion {
+        token_ids: vec![],
+        logprobs: vec![],
+        behaviour: None,
+        stop_reason: StopReason::Length,
+    };
     assert_eq!(run(&decoder, &[], &greedy(5)), Ok(vec![]));
     assert_eq!(run(&decoder, &[vec![1], vec![2]], &greedy(0)), Ok(vec![empty.clone(), empty]));
     let none = GenerateOptions { samples: 0, ..greedy(5) };
@@ -361,4 +368,104 @@ fn a_training_device_gives_the_same_tokens() {
     let training = Decoder::from_values(plain.config(), values, &Device::flex().autodiff());
     let prompts = [vec![1, 2], vec![5]];
     assert_eq!(run(&training, &prompts, &greedy(8)), run(&plain, &prompts, &greedy(8)));
+}
+
+/// `log softmax` of the last logits after `ids`, at `temperature`, over the tokens `is_kept`.
+fn next_logprobs(
+    decoder: &Decoder,
+    ids: &[u32],
+    temperature: f64,
+    is_kept: &dyn Fn(u32) -> bool,
+) -> Vec<f64> {
+    let input = TokenInput::single(ids, &decoder.device());
+    let logits = decoder.logits(decoder.hidden(&input, None)).into_data();
+    let logits: Vec<f32> = logits.iter::<f32>().collect();
+    let last = logits[logits.len() - decoder.config().vocab_size..].iter().zip(0..);
+    let weights: Vec<f64> = last
+        .map(|(l, id)| if is_kept(id) { (f64::from(*l) / temperature).exp() } else { 0.0 })
+        .collect();
+    let total: f64 = weights.iter().sum();
+    weights.into_iter().map(|weight| (weight / total).ln()).collect()
+}
+
+#[test]
+fn the_recorded_behaviour_is_the_distribution_that_drew_the_token() {
+    let decoder = model(Path::new("llama_gqa"));
+    let forbidden: Vec<u32> = vec![3, 5, 60, 9999];
+    let truncations = [
+        SamplingConfig { temperature: 0.8, ..SamplingConfig::default() },
+        SamplingConfig { top_k: 4, temperature: 1.3, ..SamplingConfig::default() },
+        SamplingConfig { top_p: 0.7, ..SamplingConfig::default() },
+        SamplingConfig { min_p: 0.2, ..SamplingConfig::default() },
+        SamplingConfig { typical_p: 0.6, ..SamplingConfig::default() },
+    ];
+    for sampling in truncations {
+        for forbidden in [Vec::new(), forbidden.clone()] {
+            let options = GenerateOptions {
+                sampling: sampling.clone(),
+                forbidden: forbidden.clone(),
+                record_behaviour: true,
+                ..greedy(9)
+            };
+            for (prompt, row) in prompts().iter().zip(run(&decoder, &prompts(), &options).unwrap())
+            {
+                let behaviour = row.behaviour.unwrap();
+                assert_eq!(behaviour.len(), row.token_ids.len());
+                for (step, (token, drawn)) in row.token_ids.iter().zip(&behaviour).enumerate() {
+                    let is_kept = |id: u32| match &drawn.kept {
+                        KeptSet::All => true,
+                        KeptSet::Only(ids) => ids.binary_search(&id).is_ok(),
+                        KeptSet::Without(ids) => ids.binary_search(&id).is_err(),
+                    };
+                    let leaks = |id: &u32| *id < 67 && is_kept(*id);
+                    assert!(is_kept(*token) && !forbidden.iter().any(leaks));
+                    match &drawn.kept {
+                        KeptSet::Only(ids) => assert!(sampling.is_truncated() && ids.len() < 60),
+                        KeptSet::Without(ids) => assert_eq!(*ids, [3, 5, 60]),
+                        KeptSet::All => assert!(forbidden.is_empty() && !sampling.is_truncated()),
+                    }
+                    let ids = [&prompt[..], &row.token_ids[..step]].concat();
+                    let expected = next_logprobs(&decoder, &ids, sampling.temperature, &is_kept);
+                    let difference = f64::from(drawn.logprob) - expected[*token as usize];
+                    assert!(difference.abs() < 1e-4, "{difference} with {sampling:?}");
+                    // The model's own log-probability is that over all tokens.
+                    let whole = next_logprobs(&decoder, &ids, sampling.temperature, &|_| true);
+                    assert_logprobs(
+                        "whole",
+                        &row.logprobs[step..=step],
+                        &[whole[*token as usize] as f32],
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_greedy_is_drawn_from_one_token() {
+    let decoder = model(Path::new("gpt2"));
+    let free = run(&decoder, &prompts(), &greedy(6)).unwrap();
+    let options = GenerateOptions { record_behaviour: true, ..greedy(6) };
+    for (row, free) in run(&decoder, &prompts(), &options).unwrap().into_iter().zip(free) {
+        assert_eq!(row.token_ids, free.token_ids, "recording changes no token");
+        for (token, drawn) in row.token_ids.iter().zip(row.behaviour.unwrap()) {
+            assert_eq!(drawn, Behaviour { logprob: 0.0, kept: KeptSet::Only(vec![*token]) });
+        }
+    }
+}
+
+#[test]
+fn a_forbidden_token_is_never_chosen() {
+    let decoder = model(Path::new("gpt2"));
+    let free = run(&decoder, &prompts(), &greedy(6)).unwrap();
+    let forbidden = vec![free[0].token_ids[0], free[1].token_ids[0], u32::MAX];
+    let options = GenerateOptions { forbidden: forbidden.clone(), ..greedy(12) };
+    for row in run(&decoder, &prompts(), &options).unwrap() {
+        assert!(row.token_ids.iter().all(|id| !forbidden.contains(id)));
+        assert!(row.behaviour.is_none());
+    }
+    let vocab_size = decoder.config().vocab_size as u32;
+    let options = GenerateOptions { forbidden: (0..vocab_size).collect(), ..greedy(3) };
+    let error = run(&decoder, &prompts(), &options).unwrap_err();
+    assert_eq!(error, GenerateError::NoToken { row: 0, step: 0 });
 }

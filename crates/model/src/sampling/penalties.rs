@@ -24,6 +24,16 @@ pub(super) fn apply(logits: &mut [f32], history: History<'_>, config: &SamplingC
     }
 }
 
+/// True when [`apply`] changes some logits.
+pub(super) fn is_any(config: &SamplingConfig) -> bool {
+    is_set(config.repetition_penalty, 1.0)
+        || is_set(config.presence_penalty, 0.0)
+        || is_set(config.frequency_penalty, 0.0)
+        || config.no_repeat_ngram_size > 0
+        || !config.bad_words.is_empty()
+        || config.logit_bias.values().any(|bias| is_set(*bias, 0.0))
+}
+
 fn is_set(value: f64, neutral: f64) -> bool {
     (value - neutral).abs() > 0.0
 }

@@ -369,3 +369,58 @@ fn settings_out_of_range_are_named() {
     let error = SamplingConfig { top_p: 1.5, ..SamplingConfig::default() }.validate().unwrap_err();
     assert_eq!(error.to_string(), "`top_p` is 1.5, must be in (0, 1]");
 }
+
+#[test]
+fn each_setting_is_a_truncation_a_penalty_or_neither() {
+    let plain = SamplingConfig { temperature: 0.3, ..SamplingConfig::default() };
+    assert!(!plain.is_truncated() && !plain.is_penalised());
+    let truncations = [
+        SamplingConfig::greedy(),
+        SamplingConfig { top_k: 4, ..plain.clone() },
+        SamplingConfig { top_p: 0.99, ..plain.clone() },
+        SamplingConfig { min_p: 0.01, ..plain.clone() },
+        SamplingConfig { typical_p: 0.99, ..plain.clone() },
+    ];
+    for config in truncations {
+        assert!(config.is_truncated() && !config.is_penalised(), "{config:?}");
+    }
+    let penalties = [
+        SamplingConfig { repetition_penalty: 1.1, ..plain.clone() },
+        SamplingConfig { presence_penalty: -0.1, ..plain.clone() },
+        SamplingConfig { frequency_penalty: 0.1, ..plain.clone() },
+        SamplingConfig { no_repeat_ngram_size: 3, ..plain.clone() },
+        SamplingConfig { bad_words: vec![vec![1]], ..plain.clone() },
+        SamplingConfig { logit_bias: BTreeMap::from([(1, 0.5)]), ..plain },
+    ];
+    for config in penalties {
+        assert!(config.is_penalised() && !config.is_truncated(), "{config:?}");
+    }
+}
+
+#[test]
+fn penalties_are_in_the_recorded_probability() {
+    let logits = varied_logits(12);
+    let config = SamplingConfig {
+        temperature: 0.7,
+        presence_penalty: 1.5,
+        bad_words: vec![vec![2]],
+        ..SamplingConfig::default()
+    };
+    let history = History { prompt: &[1], completion: &[4, 7] };
+    let sampler = Sampler { config: &config, forbidden: &[9], record_behaviour: true };
+    let mut shaped = logits.clone();
+    shaped[4] -= 1.5;
+    shaped[7] -= 1.5;
+    for removed in [2, 9] {
+        shaped[removed] = f32::NEG_INFINITY;
+    }
+    let expected = softmax(&shaped, 0.7);
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    for _ in 0..40 {
+        let drawn = sampler.choose(&logits, history, &mut rng).unwrap();
+        let behaviour = drawn.behaviour.unwrap();
+        assert_eq!(behaviour.kept, KeptSet::Without(vec![2, 9]));
+        let expected = expected[drawn.choice.token as usize].ln();
+        assert!((f64::from(behaviour.logprob) - expected).abs() < 1e-5);
+    }
+}

@@ -96,16 +96,15 @@ impl DecodingArgs {
         sampling.bad_words = self.bad_words.iter().map(encode).collect::<Result<_, _>>()?;
         // Embeddings are padded to round sizes: a row that no token stands for says nothing.
         let ids = (0..rows).filter_map(|id| u32::try_from(id).ok());
-        let wordless = ids.filter(|id| tokenizer.token(*id).is_none());
-        sampling.logit_bias.extend(wordless.map(|id| (id, f64::NEG_INFINITY)));
+        let forbidden = ids.filter(|id| tokenizer.token(*id).is_none()).collect();
         sampling.validate().map_err(flag)?;
         Ok(GenerateOptions {
             max_new_tokens: self.max_new_tokens,
             sampling,
             eos_ids: if self.ignore_eos { Vec::new() } else { tokenizer.eos_ids().to_vec() },
-            samples: 1,
+            forbidden,
             seed: self.seed,
-            first_stream: 0,
+            ..GenerateOptions::default()
         })
     }
 
