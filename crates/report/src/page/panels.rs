@@ -1,0 +1,178 @@
+//! Which curves share a picture, and in which order.
+
+use std::collections::HashSet;
+
+use super::chart::{Frame, figure};
+use super::html::Escaped;
+use crate::run::{Point, Run};
+
+/// A picture: its heading and the keys it shows where a run has them. All of one unit.
+struct Panel {
+    title: &'static str,
+    keys: &'static [&'static str],
+    /// Whether long curves get a moving average; not where numbers are set, not measured.
+    smooth: bool,
+}
+
+const fn panel(title: &'static str, keys: &'static [&'static str]) -> Panel {
+    Panel { title, keys, smooth: true }
+}
+
+const fn exact(title: &'static str, keys: &'static [&'static str]) -> Panel {
+    Panel { title, keys, smooth: false }
+}
+
+/// The sections in order; components of the reward and unknown keys come from the run.
+const SECTIONS: &[(&str, &[Panel])] = &[
+    (
+        "Loss",
+        &[
+            panel("SFT loss", &["sft/loss", "eval/sft_loss", "sft/total_loss", "ppo/sft_loss"]),
+            panel("Policy loss", &["ppo/policy_loss"]),
+            panel("Value loss", &["ppo/value_loss"]),
+        ],
+    ),
+    (REWARD, &[panel("Score", &["rollout/score_mean", "eval/score_mean"])]),
+    (
+        "Divergence",
+        &[
+            panel(
+                "KL to the reference",
+                &["rollout/ref_kl", "eval/ref_kl", "kl/total", "kl/sft_drift"],
+            ),
+            panel("KL of the update", &["ppo/approx_kl"]),
+            exact("KL coefficient", &["ppo/kl_coef"]),
+        ],
+    ),
+    (
+        "Policy and critic",
+        &[
+            panel("Entropy", &["rollout/entropy", "ppo/entropy"]),
+            panel("Clip fraction", &["ppo/clip_fraction", "ppo/value_clip_fraction"]),
+            panel("Explained variance", &["ppo/explained_variance"]),
+        ],
+    ),
+    (
+        "Completions",
+        &[
+            panel(
+                "Completion length",
+                &[
+                    "rollout/completion_tokens_mean",
+                    "rollout/completion_tokens_min",
+                    "rollout/completion_tokens_max",
+                    "eval/completion_tokens_mean",
+                ],
+            ),
+            panel("Completions that end", &["rollout/terminated_fraction"]),
+            exact("Distinct-2", &["eval/distinct_2"]),
+        ],
+    ),
+    (
+        "Optimizer",
+        &[
+            exact("Learning rate", &["optim/lr", "optim/value_head_lr"]),
+            panel("Gradient norm", &["optim/grad_norm"]),
+        ],
+    ),
+    (
+        "Speed and memory",
+        &[
+            panel("Throughput", &["time/tokens_per_second"]),
+            panel(
+                "Time of a step",
+                &["time/step_s", "time/rollout_s", "time/update_s", "time/reward_s"],
+            ),
+            exact("Memory", &["memory/resident_bytes", "memory/peak_bytes"]),
+        ],
+    ),
+];
+
+const REWARD: &str = "Reward";
+
+/// Components in one picture; more would not be told apart.
+const MOST_COMPONENTS: usize = 5;
+
+/// Pictures of keys that belong nowhere else.
+const MOST_OTHERS: usize = 120;
+
+/// All pictures of the run, under headings; a heading without a picture is left out.
+pub(super) fn sections(run: &Run, frame: &Frame) -> String {
+    if run.curves.is_empty() {
+        return "<section id=\"curves\"><h2>Curves</h2>\n<p class=\"none\">No step has been \
+                recorded yet.</p></section>\n"
+            .to_owned();
+    }
+    let mut html = String::from("<div id=\"curves\">\n");
+    for (heading, panels) in SECTIONS {
+        let mut figures: String = panels.iter().map(|panel| draw(panel, run, frame)).collect();
+        if *heading == REWARD {
+            figures += &components(run, "reward/", "Components", frame);
+            figures += &components(run, "eval/reward/", "Components, held out", frame);
+        }
+        html += &section(heading, &figures, "");
+    }
+    html += &others(run, frame);
+    html + "</div>\n"
+}
+
+fn section(heading: &str, figures: &str, note: &str) -> String {
+    if figures.is_empty() {
+        return String::new();
+    }
+    let heading = Escaped(heading);
+    format!(
+        "<section class=\"curves\">\n<h2>{heading}</h2>\n<div class=\"charts\">\n{figures}</div>\n\
+         {note}</section>\n"
+    )
+}
+
+fn draw(panel: &Panel, run: &Run, frame: &Frame) -> String {
+    let keys = panel.keys.iter();
+    let curves: Vec<(&str, &[Point])> =
+        keys.filter_map(|key| Some((*key, run.curves.get(*key)?.as_slice()))).collect();
+    figure(panel.title, &curves, panel.smooth, frame)
+}
+
+/// Pictures of the keys that begin with `prefix`, a few curves in each.
+fn components(run: &Run, prefix: &str, title: &str, frame: &Frame) -> String {
+    let curves: Vec<(&str, &[Point])> = run
+        .curves
+        .iter()
+        .filter(|(key, _)| key.starts_with(prefix))
+        .map(|(key, points)| (key.as_str(), points.as_slice()))
+        .collect();
+    let groups = curves.len().div_ceil(MOST_COMPONENTS);
+    let pictures = curves.chunks(MOST_COMPONENTS).enumerate().map(|(index, few)| match groups {
+        1 => figure(title, few, true, frame),
+        _ => figure(&format!("{title} {} of {groups}", index + 1), few, true, frame),
+    });
+    pictures.collect()
+}
+
+/// Pictures of the keys that no panel names, one each.
+fn others(run: &Run, frame: &Frame) -> String {
+    let named: HashSet<&str> =
+        SECTIONS.iter().flat_map(|(_, panels)| panels.iter()).flat_map(|panel| panel.keys).copied().collect();
+    let is_component = |key: &str| key.starts_with("reward/") || key.starts_with("eval/reward/");
+    let rest: Vec<(&String, &Vec<Point>)> = run
+        .curves
+        .iter()
+        .filter(|(key, _)| !named.contains(key.as_str()) && !is_component(key))
+        .collect();
+    let shown = rest.iter().take(MOST_OTHERS);
+    let figures: String = shown
+        .map(|(key, points)| {
+            let title = super::chart::title_of(key);
+            figure(&title, &[(key.as_str(), points.as_slice())], true, frame)
+        })
+        .collect();
+    let note = match rest.len().saturating_sub(MOST_OTHERS) {
+        0 => String::new(),
+        left => format!("<p class=\"none\">{left} more keys are in <code>metrics.jsonl</code>.</p>\n"),
+    };
+    section("Further metrics", &figures, &note)
+}
+
+#[cfg(test)]
+mod tests;
