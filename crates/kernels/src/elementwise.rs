@@ -1,0 +1,91 @@
+//! Passes over whole gradients: their sum, and the sum of their squares.
+//!
+//! Tensors come and go by value: on the CPU backend a tensor with one owner is changed where it
+//! lies.
+
+use burn::tensor::{ElementConversion, Tensor};
+
+use crate::host;
+
+/// `sum + addend`, written into `sum`.
+///
+/// # Shapes
+///
+/// - `sum`, `addend`, output: `[n]`
+///
+/// # Panics
+///
+/// When the lengths differ.
+#[must_use]
+pub fn accumulate(sum: Tensor<1>, addend: Tensor<1>) -> Tensor<1> {
+    assert_eq!(sum.dims(), addend.dims(), "both must be [n]");
+    #[cfg(feature = "flex")]
+    if host::resident(&[&sum, &addend]) {
+        return on_host::accumulate(sum, addend);
+    }
+    sum + addend
+}
+
+/// `Σ xᵢ²`, and the tensor back.
+///
+/// On the CPU backend every product and sum is an f64, in an order that depends on the length
+/// alone: finite values never overflow, and the result is the same for any number of threads.
+/// Elsewhere the device sums in its own type.
+///
+/// # Shapes
+///
+/// - `tensor`, output: `[n]`
+#[must_use]
+pub fn sum_of_squares(tensor: Tensor<1>) -> (f64, Tensor<1>) {
+    #[cfg(feature = "flex")]
+    if host::resident(&[&tensor]) {
+        return on_host::sum_of_squares(tensor);
+    }
+    let sum = tensor.clone().square().sum().into_scalar::<f64>();
+    (sum.elem(), tensor)
+}
+
+#[cfg(feature = "flex")]
+mod on_host {
+    use burn::tensor::Tensor;
+    use rayon::prelude::*;
+
+    use crate::host::{self, CHUNK};
+
+    pub(super) fn accumulate(sum: Tensor<1>, addend: Tensor<1>) -> Tensor<1> {
+        let device = sum.device();
+        let (mut sum, addend) = (host::take(sum), host::take(addend));
+        let chunks = host::slice_mut(&mut sum).par_chunks_mut(CHUNK);
+        chunks.zip(host::slice(&addend).par_chunks(CHUNK)).for_each(|(sum, addend)| {
+            for (total, value) in sum.iter_mut().zip(addend) {
+                *total += value;
+            }
+        });
+        host::give(sum, &device)
+    }
+
+    pub(super) fn sum_of_squares(tensor: Tensor<1>) -> (f64, Tensor<1>) {
+        let device = tensor.device();
+        let data = host::take(tensor);
+        // Partial sums are collected in order and added in order: no thread decides the rounding.
+        let partial: Vec<f64> =
+            host::slice(&data).par_chunks(CHUNK).map(squares_of_chunk).collect();
+        (partial.iter().sum(), host::give(data, &device))
+    }
+
+    /// Eight running sums, so that the additions do not wait for one another.
+    fn squares_of_chunk(values: &[f32]) -> f64 {
+        let (eights, rest) = values.as_chunks::<8>();
+        let mut sums = [0.0_f64; 8];
+        for eight in eights {
+            for (sum, value) in sums.iter_mut().zip(eight) {
+                *sum += f64::from(*value) * f64::from(*value);
+            }
+        }
+        let rest = rest.iter().map(|value| f64::from(*value).powi(2));
+        sums.iter().copied().chain(rest).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests;

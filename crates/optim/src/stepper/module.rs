@@ -1,0 +1,140 @@
+//! Walks over a module tree: which parameters there are, their gradients, their update.
+
+use std::collections::BTreeMap;
+
+use burn::module::{ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Gradients, Tensor};
+use hybrid_kernels::elementwise::accumulate;
+
+use crate::groups::ParamInfo;
+use crate::state::Place;
+
+/// Every float parameter's path, shape and place.
+#[derive(Debug, Default)]
+pub(super) struct Census {
+    path: Vec<String>,
+    params: BTreeMap<String, (ParamInfo, Place)>,
+    trainable: Vec<String>,
+}
+
+impl Census {
+    /// What is known of the parameter at `path`.
+    pub(super) fn get(&self, path: &str) -> Option<&(ParamInfo, Place)> {
+        self.params.get(path)
+    }
+
+    /// Paths of the parameters that ask for gradients.
+    pub(super) fn trainable(&self) -> impl Iterator<Item = &String> {
+        self.trainable.iter()
+    }
+}
+
+impl ModuleVisitor for Census {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let path = self.path.join(".");
+        if param.is_require_grad() {
+            self.trainable.push(path.clone());
+        }
+        let info = ParamInfo::new(&path, param.lazy_shape().to_vec());
+        let place = Place { device: param.lazy_device().inner(), dtype: param.dtype() };
+        self.params.insert(path, (info, place));
+    }
+}
+
+/// Moves a module's gradients into sums by path.
+pub(super) struct Collect<'a> {
+    path: Vec<String>,
+    gradients: Gradients,
+    sums: &'a mut BTreeMap<String, Tensor<1>>,
+}
+
+impl<'a> Collect<'a> {
+    pub(super) fn new(gradients: Gradients, sums: &'a mut BTreeMap<String, Tensor<1>>) -> Self {
+        Self { path: Vec::new(), gradients, sums }
+    }
+}
+
+impl ModuleVisitor for Collect<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !param.is_require_grad() {
+            return;
+        }
+        let Some(gradient) = param.val().grad_remove(&mut self.gradients) else { return };
+        let n = gradient.dims().iter().product::<usize>();
+        let gradient: Tensor<1> = gradient.reshape([n]);
+        let path = self.path.join(".");
+        let sum = match self.sums.remove(&path) {
+            Some(sum) => accumulate(sum, gradient),
+            None => gradient,
+        };
+        self.sums.insert(path, sum);
+    }
+}
+
+/// A parameter on its way through its update; `param` and `grad` are `[n]` without autodiff.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) path: String,
+    pub(super) info: ParamInfo,
+    pub(super) place: Place,
+    pub(super) param: Tensor<1>,
+    pub(super) grad: Tensor<1>,
+}
+
+/// Replaces every parameter that has a gradient by its update.
+pub(super) struct Apply<F> {
+    path: Vec<String>,
+    gradients: BTreeMap<String, Tensor<1>>,
+    update: F,
+}
+
+impl<F: FnMut(Placed) -> Tensor<1>> Apply<F> {
+    pub(super) fn new(gradients: BTreeMap<String, Tensor<1>>, update: F) -> Self {
+        Self { path: Vec::new(), gradients, update }
+    }
+}
+
+impl<F: FnMut(Placed) -> Tensor<1>> ModuleMapper for Apply<F> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let path = self.path.join(".");
+        let Some(grad) = self.gradients.remove(&path) else { return param };
+        let (id, tensor, mapper) = param.consume();
+        let checkpointing = tensor.gradient_checkpointing_strategy();
+        let tensor = tensor.inner();
+        let dims = tensor.dims();
+        let info = ParamInfo::new(&path, dims.to_vec());
+        let place = Place { device: tensor.device(), dtype: tensor.dtype() };
+        let param: Tensor<1> = tensor.reshape([info.len()]);
+        let updated = (self.update)(Placed { path, info, place, param, grad });
+        let mut tensor = Tensor::<D>::from_inner(updated.reshape(dims));
+        // A parameter lifted back with another strategy than its inputs' is refused by autodiff.
+        if let Some(strategy) = checkpointing {
+            tensor = tensor.with_gradient_checkpointing_strategy(strategy);
+        }
+        Param::from_mapped_value(id, tensor.require_grad(), mapper)
+    }
+}
