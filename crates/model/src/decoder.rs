@@ -13,9 +13,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use crate::cache::KvCache;
 use crate::config::{Attends, DecoderConfig, Positions};
 use crate::input::TokenInput;
-use crate::ops::{self, LogprobOptions, Visible};
+use crate::ops::{self, LogprobOptions, Rotation, TokenLogprobs, Visible};
+use crate::sampling::KeptSet;
 use crate::rope::{self, RopeConfig};
-use block::{Block, Norm, Rotation, bare_linear};
+use block::{Block, Norm, bare_linear};
 
 /// A causal decoder with its head.
 #[derive(Module, Debug)]
@@ -166,12 +167,39 @@ impl Decoder {
         targets: Tensor<1, Int>,
         temperature: f64,
     ) -> Tensor<1> {
-        let options = LogprobOptions {
-            temperature,
-            softcap: self.config.logit_softcap,
-            ..LogprobOptions::default()
-        };
-        ops::token_logprobs(hidden, self.head(), targets, options)
+        let options = LogprobOptions { temperature, ..LogprobOptions::default() };
+        self.token_logprobs_with(hidden, targets, &options).logprobs
+    }
+
+    /// As [`Decoder::token_logprobs`], with what the options ask for besides. The soft cap is the
+    /// decoder's own, whatever the options say.
+    ///
+    /// # Shapes
+    ///
+    /// - `hidden`: `[n, e]`, `targets`: `[n]`
+    #[must_use]
+    pub fn token_logprobs_with(
+        &self,
+        hidden: Tensor<2>,
+        targets: Tensor<1, Int>,
+        options: &LogprobOptions,
+    ) -> TokenLogprobs {
+        let options = LogprobOptions { softcap: self.config.logit_softcap, ..*options };
+        ops::token_logprobs(hidden, self.head(), targets, &options)
+    }
+
+    /// As [`Decoder::token_logprobs_with`], of the distribution renormalised on the tokens that
+    /// each row kept when it was sampled; see [`ops::kept_logprobs`].
+    #[must_use]
+    pub fn kept_logprobs(
+        &self,
+        hidden: Tensor<2>,
+        targets: Tensor<1, Int>,
+        kept: &[KeptSet],
+        options: &LogprobOptions,
+    ) -> TokenLogprobs {
+        let options = LogprobOptions { softcap: self.config.logit_softcap, ..*options };
+        ops::kept_logprobs(hidden, self.head(), targets, kept, &options)
     }
 
     fn embed(&self, input: &TokenInput, past: usize) -> Tensor<3> {

@@ -1,9 +1,9 @@
 //! Token ids of one forward pass, with the positions and the attention pattern of its rows.
 
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::config::Attends;
-use crate::ops::Visible;
+use crate::ops::{self, Blocked, Spans, Visible};
 
 /// How the rows of a batch are laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,13 +100,17 @@ impl TokenInput {
     /// Which keys the queries of this pass see, after `past` cached columns.
     pub(crate) fn visible(&self, past: usize, attends: Attends) -> Visible {
         let [_, t] = self.dims();
+        let device = self.ids.device();
+        if t > 1 && ops::is_fused(&device) {
+            return Visible::Spans(self.spans(past, attends));
+        }
         let (_, starts) = self.starts();
         let in_reach = match attends {
             Attends::Everything => true,
             Attends::Nearby { window } => window >= past + t,
         };
         let is_plain = in_reach && starts.iter().all(|start| *start == 0);
-        if is_plain && t > 1 && !self.ids.device().is_autodiff() {
+        if is_plain && t > 1 && !device.is_autodiff() {
             return Visible::Causal;
         }
         self.blocked(past, attends).map_or(Visible::All, Visible::Unblocked)
@@ -118,31 +122,35 @@ impl TokenInput {
     /// # Panics
     ///
     /// When packed rows follow cached columns, whose samples are not known: the caller's mistake.
-    pub(crate) fn blocked(&self, past: usize, attends: Attends) -> Option<Tensor<4, Bool>> {
+    pub(crate) fn blocked(&self, past: usize, attends: Attends) -> Option<Blocked> {
         let [_, t] = self.dims();
-        let total = past + t;
-        let window = match attends {
-            Attends::Everything => total,
+        let reach = match attends {
+            Attends::Everything => past + t,
             Attends::Nearby { window } => window,
         };
-        let is_packed = matches!(self.rows, Rows::Packed { .. });
-        assert!(past == 0 || !is_packed, "packed rows cannot follow cached columns");
-        let (rows, starts) = self.starts();
-        if t == 1 && window >= total && starts.iter().all(|start| *start == 0) {
+        let (_, starts) = self.starts();
+        if t == 1 && reach > past && starts.iter().all(|start| *start == 0) {
             return None;
         }
-        // A query sees one run of columns, from its sample's start or its window's to itself.
-        let mut blocked = vec![true; starts.len() * total];
-        let lines = blocked.chunks_mut(total.max(1)).zip(starts);
-        for (index, (line, start)) in lines.enumerate() {
+        Some(self.spans(past, attends).blocked(&self.ids.device()))
+    }
+
+    /// The first key each query sees: its sample's first or its window's. It sees all from there
+    /// to itself.
+    fn spans(&self, past: usize, attends: Attends) -> Spans {
+        let [_, t] = self.dims();
+        let is_packed = matches!(self.rows, Rows::Packed { .. });
+        assert!(past == 0 || !is_packed, "packed rows cannot follow cached columns");
+        let (_, starts) = self.starts();
+        let first = |(index, start): (usize, usize)| {
             let query = past + index % t;
-            let first = start.max((query + 1).saturating_sub(window));
-            if let Some(seen) = line.get_mut(first..=query) {
-                seen.fill(false);
-            }
-        }
-        let data = TensorData::new(blocked, [rows, 1, t, total]);
-        Some(Tensor::from_data(data, &self.ids.device()))
+            let reached = match attends {
+                Attends::Everything => 0,
+                Attends::Nearby { window } => (query + 1).saturating_sub(window),
+            };
+            start.max(reached) as u32
+        };
+        Spans::new(starts.into_iter().enumerate().map(first).collect(), t, past + t)
     }
 }
 

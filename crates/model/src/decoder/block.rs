@@ -7,20 +7,7 @@ use burn::tensor::{Device, Tensor};
 use super::LayerPattern;
 use crate::cache::KvCache;
 use crate::config::{DecoderConfig, NormKind, NormPlacement};
-use crate::ops::{self, AttentionInputs};
-
-/// Cosine and sine of the rotary angles, `[b or 1, 1, t, rotary_dim]` each.
-#[derive(Debug, Clone)]
-pub(crate) struct Rotation {
-    pub(crate) cosine: Tensor<4>,
-    pub(crate) sine: Tensor<4>,
-}
-
-impl Rotation {
-    fn apply(&self, heads: Tensor<4>) -> Tensor<4> {
-        ops::rotary(heads, self.cosine.clone(), self.sine.clone())
-    }
-}
+use crate::ops::{self, AttentionInputs, PackedHeads};
 
 /// Weight and bias of a norm; the kind and epsilon are the decoder's.
 #[derive(Module, Debug)]
@@ -152,13 +139,33 @@ impl Attention {
         pattern: LayerPattern,
         cache: Option<&mut KvCache>,
     ) -> Tensor<3> {
-        let a = &config.attention;
-        let [b, t, _] = input.dims();
-        let (q, kv) = (a.heads * a.head_dim, a.kv_heads * a.head_dim);
         let qkv = project(&self.qkv, input);
+        let attended = match cache {
+            None if self.query_norm.is_none() && self.key_norm.is_none() => {
+                let heads = packed_heads(config, pattern.index);
+                let rotation = pattern.rotation.as_ref();
+                ops::packed_attention(qkv, rotation, heads, pattern.visible)
+            }
+            cache => self.attend(qkv, config, pattern, cache),
+        };
+        project(&self.out, attended)
+    }
+
+    /// From the projection of queries, keys and values to the heads' outputs side by side.
+    fn attend(
+        &self,
+        qkv: Tensor<3>,
+        config: &DecoderConfig,
+        pattern: LayerPattern,
+        cache: Option<&mut KvCache>,
+    ) -> Tensor<3> {
+        let PackedHeads { heads: h, kv_heads, head_dim, scale, softcap } =
+            packed_heads(config, pattern.index);
+        let [b, t, _] = qkv.dims();
+        let (q, kv) = (h * head_dim, kv_heads * head_dim);
         let heads = |range: std::ops::Range<usize>, count: usize| {
             let part = qkv.clone().slice_dim(2, range);
-            part.reshape([b, t, count, a.head_dim]).swap_dims(1, 2)
+            part.reshape([b, t, count, head_dim]).swap_dims(1, 2)
         };
         let placed = |heads: Tensor<4>, norm: &Option<Norm>| {
             let heads = match norm {
@@ -170,16 +177,25 @@ impl Attention {
                 None => heads,
             }
         };
-        let query = placed(heads(0..q, a.heads), &self.query_norm);
-        let mut key = placed(heads(q..q + kv, a.kv_heads), &self.key_norm);
-        let mut value = heads(q + kv..q + 2 * kv, a.kv_heads);
+        let query = placed(heads(0..q, h), &self.query_norm);
+        let mut key = placed(heads(q..q + kv, kv_heads), &self.key_norm);
+        let mut value = heads(q + kv..q + 2 * kv, kv_heads);
         if let Some(cache) = cache {
             (key, value) = cache.append(pattern.index, key, value);
         }
-        let scale = a.scale / config.layers[pattern.index].score_divisor;
-        let inputs = AttentionInputs { query, key, value, scale, softcap: a.softcap };
-        let attended = ops::attention(inputs, pattern.visible);
-        project(&self.out, attended.swap_dims(1, 2).reshape([b, t, q]))
+        let inputs = AttentionInputs { query, key, value, scale, softcap };
+        ops::attention(inputs, pattern.visible).swap_dims(1, 2).reshape([b, t, q])
+    }
+}
+
+fn packed_heads(config: &DecoderConfig, layer: usize) -> PackedHeads {
+    let a = &config.attention;
+    PackedHeads {
+        heads: a.heads,
+        kv_heads: a.kv_heads,
+        head_dim: a.head_dim,
+        scale: a.scale / config.layers[layer].score_divisor,
+        softcap: a.softcap,
     }
 }
 
@@ -201,11 +217,10 @@ impl Mlp {
     }
 
     fn forward(&self, input: Tensor<3>, config: &DecoderConfig) -> Tensor<3> {
-        let (activation, inner) = (config.mlp.activation, config.mlp.intermediate_size);
+        let activation = config.mlp.activation;
         let up = project(&self.up, input);
         let activated = if config.mlp.gated {
-            let gate = ops::activate(up.clone().slice_dim(2, 0..inner), activation);
-            gate * up.slice_dim(2, inner..2 * inner)
+            ops::gated(up, activation)
         } else {
             ops::activate(up, activation)
         };

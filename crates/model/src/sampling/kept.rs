@@ -41,4 +41,19 @@ impl KeptSet {
             Self::Without(ids(false))
         }
     }
+
+    /// Marks the tokens of the set in a row over the vocabulary. Ids beyond it are passed over.
+    pub(crate) fn mark(&self, row: &mut [bool]) {
+        let (ids, listed): (&[u32], bool) = match self {
+            Self::Only(ids) => (ids, true),
+            Self::Without(ids) => (ids, false),
+            Self::All => (&[], false),
+        };
+        row.fill(!listed);
+        for id in ids {
+            if let Some(place) = row.get_mut(*id as usize) {
+                *place = listed;
+            }
+        }
+    }
 }
