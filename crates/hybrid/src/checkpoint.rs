@@ -7,6 +7,7 @@
 
 mod error;
 mod find;
+mod json;
 mod manifest;
 mod steps;
 mod tensors;
@@ -14,6 +15,7 @@ mod writer;
 
 pub use error::CheckpointError;
 pub use find::{Found, newest_complete, verify};
+pub use json::{read_json, write_json};
 pub use manifest::{FORMAT_VERSION, FileEntry, MANIFEST, Manifest};
 pub use tensors::{SavedData, SavedTensor, read_tensors, write_tensors};
 pub use writer::{Keep, PartsError, Writer};

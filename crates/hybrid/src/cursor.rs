@@ -52,8 +52,14 @@ impl Cursor {
         self.left.is_none()
     }
 
-    /// What comes next, or `None` where the phase (or the run) is over.
+    /// Whether the present phase has both kinds of step, so that supervised steps are followed by
+    /// rollouts.
     #[must_use]
+    pub fn alternates(&self, phases: &[PhaseConfig]) -> bool {
+        phases.get(self.phase).is_some_and(|phase| phase.has_ppo() && phase.has_sft())
+    }
+
+    /// What comes next, or `None` where the phase (or the run) is over.
     pub fn action(&mut self, phases: &[PhaseConfig]) -> Option<Action> {
         let phase = phases.get(self.phase)?;
         let plan = phase.plan();

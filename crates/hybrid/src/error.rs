@@ -81,6 +81,20 @@ pub enum HybridError {
         /// Why.
         reason: String,
     },
+    /// A file or folder of the run directory.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Weights that do not merge.
+    #[error(transparent)]
+    Merge(#[from] crate::merge::MergeError),
     /// The run's configuration.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),

@@ -5,6 +5,7 @@ use hybrid_data::batch::{Padding, TokenBatch};
 use hybrid_data::encode::Encoded;
 use hybrid_model::generate::GenerateOptions;
 use hybrid_model::sampling::SamplingConfig;
+use hybrid_sft::{Evaluation as SftEvaluation, SftBatch};
 
 use crate::error::HybridError;
 use crate::metrics::{Metrics, distinct_2, mean};
@@ -53,9 +54,9 @@ impl HybridTrainer {
             self.answer_held_out(held_out, scorer, &mut evaluation)?;
         }
         if !held_out.demonstrations.is_empty() {
-            let (nll, tokens) = self.held_out_loss(&held_out.demonstrations)?;
-            evaluation.metrics.set("eval/sft_loss", nll / tokens);
-            evaluation.metrics.set("eval/perplexity", (nll / tokens).exp());
+            let measured = self.held_out_loss(&held_out.demonstrations)?;
+            evaluation.metrics.set("eval/sft_loss", measured.nll);
+            evaluation.metrics.set("eval/perplexity", measured.nll.exp());
         }
         Ok(evaluation)
     }
@@ -136,6 +137,9 @@ impl HybridTrainer {
         if (self.config().eval.temperature - 1.0).abs() > f64::EPSILON {
             return None;
         }
+        if self.reference_is_policy() {
+            return Some(0.0);
+        }
         let rows: Vec<Sequence<'_>> = prompts
             .iter()
             .zip(responses)
@@ -154,19 +158,16 @@ impl HybridTrainer {
         Some(ours - theirs)
     }
 
-    /// Negative log-likelihood of the counted tokens, summed, and their number.
-    fn held_out_loss(&self, demonstrations: &[Encoded]) -> Result<(f64, f64), HybridError> {
-        let decoder = self.policy().decoder.valid();
+    /// The mean negative log-likelihood of the counted tokens.
+    fn held_out_loss(&self, demonstrations: &[Encoded]) -> Result<SftEvaluation, HybridError> {
         let lengths: Vec<usize> = demonstrations.iter().map(|example| example.ids.len()).collect();
-        let (mut nll, mut tokens) = (0.0, 0.0);
+        let mut batches = Vec::new();
         for group in micro_batches(&lengths, self.config().eval.batch_size) {
             let members: Vec<&Encoded> =
                 group.iter().filter_map(|index| demonstrations.get(*index)).collect();
             let batch = TokenBatch::collate(&members, Padding::default())?;
-            let (batch_nll, count) = hybrid_sft::nll(&decoder, &batch)?;
-            nll += batch_nll;
-            tokens += count as f64;
+            batches.push(SftBatch::from(&batch));
         }
-        Ok((nll, tokens))
+        Ok(hybrid_sft::evaluate(&self.policy().decoder, batches)?)
     }
 }

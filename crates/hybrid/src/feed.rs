@@ -81,6 +81,20 @@ impl Feed {
         batch.into_iter().filter_map(|index| self.demonstrations.get(index).cloned()).collect()
     }
 
+    /// `size` demonstrations: the next batches, joined, and cut.
+    pub fn next_demonstrations_of(&mut self, size: usize) -> Vec<Encoded> {
+        let mut chosen = Vec::with_capacity(size);
+        while chosen.len() < size {
+            let batch = self.next_demonstrations();
+            if batch.is_empty() {
+                break;
+            }
+            chosen.extend(batch);
+        }
+        chosen.truncate(size);
+        chosen
+    }
+
     /// The next `count` prompts; empty where there are none.
     pub fn next_prompts(&mut self, count: usize) -> Vec<Prompt> {
         let order = self.order.by_ref().take(count);

@@ -97,14 +97,15 @@ fn score(
     let targets: Vec<usize> =
         rows.iter().flat_map(|row| row.completion_ids).map(|id| *id as usize).collect();
     let targets = int_tensor(&targets, &hidden.device());
-    let kept = kept_sets(rows);
-    let logprob_options = LogprobOptions {
+    let wanted = LogprobOptions {
         temperature: options.temperature,
         entropy: options.entropy,
-        kept: kept.as_deref(),
         ..LogprobOptions::default()
     };
-    let scored = decoder.token_logprobs_with(hidden, targets, &logprob_options);
+    let scored = match kept_sets(rows) {
+        Some(kept) => decoder.kept_logprobs(hidden, targets, &kept, &wanted),
+        None => decoder.token_logprobs_with(hidden, targets, &wanted),
+    };
     Pass { logprobs: scored.logprobs, entropy: scored.entropy, values: None }
 }
 

@@ -12,15 +12,13 @@ use crate::passes::{PassOptions, Sequence, forward_decoder, micro_batches};
 #[derive(Debug, Clone)]
 pub struct Reference {
     parts: Vec<(Decoder, f64)>,
-    /// True while the policy still holds the same weights as the only part.
-    same_as_policy: bool,
 }
 
 impl Reference {
     /// The policy as it is now, frozen.
     #[must_use]
     pub fn frozen(decoder: &Decoder) -> Self {
-        Self { parts: vec![(decoder.valid(), 1.0)], same_as_policy: true }
+        Self { parts: vec![(decoder.valid(), 1.0)] }
     }
 
     /// Given models with weights, which are made to sum to 1.
@@ -29,24 +27,13 @@ impl Reference {
         let total: f64 = parts.iter().map(|(_, weight)| weight).sum();
         let parts =
             parts.into_iter().map(|(decoder, weight)| (decoder.valid(), weight / total)).collect();
-        Self { parts, same_as_policy: false }
+        Self { parts }
     }
 
     /// The frozen models with their weights.
     #[must_use]
     pub fn parts(&self) -> &[(Decoder, f64)] {
         &self.parts
-    }
-
-    /// True while no update has moved the policy away from it.
-    #[must_use]
-    pub(crate) fn is_the_policy(&self) -> bool {
-        self.same_as_policy
-    }
-
-    /// The policy has moved.
-    pub(crate) fn policy_moved(&mut self) {
-        self.same_as_policy = false;
     }
 
     /// Log-probabilities of every row's completion, in nats.

@@ -2,13 +2,16 @@
 //! steps.
 
 mod actions;
+mod models;
 mod persist;
 mod references;
 
 pub use persist::RunState;
 pub use references::NamedModels;
 
-use std::path::PathBuf;
+use actions::BeforeSft;
+
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hybrid_data::load::Loaded;
@@ -17,7 +20,7 @@ use hybrid_model::Decoder;
 use hybrid_rewards::RewardTree;
 use serde_json::json;
 
-use crate::checkpoint::{Keep, Writer};
+use crate::checkpoint::{CheckpointError, Found, Keep, Writer, newest_complete};
 use crate::config::RunConfig;
 use crate::cursor::{Action, Cursor};
 use crate::error::HybridError;
@@ -25,7 +28,7 @@ use crate::evaluation::{Evaluation, HeldOut};
 use crate::feed::{self, Feed};
 use crate::merge::Ema;
 use crate::metrics::Metrics;
-use crate::run_dir::{JsonlLog, RunDir};
+use crate::run_dir::{Environment, JsonlLog, METRICS, RunDir, SAMPLES};
 use crate::scorer::Scorer;
 use crate::trainer::HybridTrainer;
 
@@ -44,6 +47,8 @@ pub struct RunParts {
     pub reward: Option<RewardTree>,
     /// Models that `ppo.reference` names.
     pub references: NamedModels,
+    /// What it runs on, for `env.json`.
+    pub environment: Environment,
 }
 
 /// Who watches a run: draws its progress, and may interrupt it.
@@ -112,6 +117,7 @@ pub struct Run {
     logs: Logs,
     writer: Writer,
     ema: Option<Ema>,
+    before_sft: BeforeSft,
     state: RunState,
     started: Instant,
 }
@@ -131,23 +137,32 @@ impl Run {
     ///
     /// [`HybridError`] for a configuration, data or directory that cannot be used.
     pub fn open(parts: RunParts, resume: bool) -> Result<Self, HybridError> {
-        let RunParts { config, decoder, tokenizer, data, reward, references } = parts;
+        let RunParts { config, decoder, tokenizer, data, reward, references, environment } = parts;
         let horizon = config.horizon();
         let (feed, held_out) = prepare_data(&config, &tokenizer, &data)?;
         check_parts(&config, &feed, reward.as_ref())?;
-        let dir = RunDir::open(&config, resume)?;
+        let dir = if resume {
+            RunDir::resume(&config.output.dir)?
+        } else {
+            RunDir::create(&config.output.dir)?
+        };
+        dir.write_config(&config)?;
+        dir.write_environment(&environment)?;
         let keep = Keep {
             last: config.output.keep_last,
             best: config.output.keep_best.as_ref().map(|best| best.mode),
         };
         let writer = Writer::open(dir.path(), keep)?;
-        let found = if resume { dir.newest()? } else { None };
+        let found = if resume { newest(dir.path())? } else { None };
+        // Without a checkpoint the run starts again: nothing of its records stays.
         let after = found.as_ref().map(|found| found.manifest.step);
+        if resume && found.is_none() {
+            dir.clear_logs()?;
+        }
         let logs = Logs {
-            metrics: dir.log("metrics.jsonl", after)?,
-            samples: dir.log("samples.jsonl", after)?,
+            metrics: dir.log(METRICS, after)?,
+            samples: dir.log(SAMPLES, after)?,
         };
-        let ema = config.output.merge_ema.map(Ema::new);
         let trainer = HybridTrainer::new(config, decoder, tokenizer, horizon)?;
         let mut run = Self {
             trainer,
@@ -158,12 +173,14 @@ impl Run {
             dir,
             logs,
             writer,
-            ema,
+            ema: None,
+            before_sft: None,
             state: RunState::default(),
             started: Instant::now(),
         };
-        if let Some(found) = found {
-            run.restore(&found.path)?;
+        match found {
+            Some(found) => run.restore(&found.path)?,
+            None => run.start_ema()?,
         }
         Ok(run)
     }
@@ -242,9 +259,7 @@ impl Run {
             metrics.set("time/peak_memory_mb", bytes / 1e6);
         }
         self.trainer.advance(self.state.watched(&metrics));
-        if let Some(ema) = &mut self.ema {
-            ema.update(&crate::merge::tensors_of(&self.trainer.policy().decoder));
-        }
+        self.update_ema()?;
         let step = self.trainer.counters().steps;
         let mut ends = self.state.cursor.done(action, &metrics, &phases);
         if step.is_multiple_of(log_every as u64) {
@@ -264,7 +279,7 @@ impl Run {
         let evaluation = self.trainer.evaluate(&self.held_out, self.scorer.as_ref())?;
         let step = self.trainer.counters().steps;
         self.write_evaluation(when, &evaluation)?;
-        if !evaluation.metrics.is_empty() {
+        if evaluation.metrics.iter().next().is_some() {
             self.log_metrics(self.state.cursor.phase, &evaluation.metrics)?;
         }
         if when == "before" {
@@ -311,6 +326,15 @@ impl Run {
     /// Time spent on this run, earlier parts of a resumed one included.
     fn elapsed(&self) -> Duration {
         Duration::from_secs_f64(self.state.elapsed_s.max(0.0)) + self.started.elapsed()
+    }
+}
+
+/// The newest complete checkpoint, or `None` where the run was ended before its first.
+fn newest(run_dir: &Path) -> Result<Option<Found>, HybridError> {
+    match newest_complete(run_dir) {
+        Ok(found) => Ok(Some(found)),
+        Err(CheckpointError::None { skipped, .. }) if skipped.is_empty() => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -142,6 +142,24 @@ impl RunDir {
         JsonlLog::open(&self.path.join(name), truncate_after)
     }
 
+    /// Empties both logs: a run that never reached a checkpoint starts again.
+    ///
+    /// # Errors
+    ///
+    /// [`RunDirError::Io`] where one cannot be removed.
+    pub fn clear_logs(&self) -> Result<(), RunDirError> {
+        for name in [METRICS, SAMPLES] {
+            let path = self.path.join(name);
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != ErrorKind::NotFound => {
+                    return Err(RunDirError::io("remove", &path, source));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Writes a file under a temporary name, and gives it its own when it is on the disk.
     fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), RunDirError> {
         let (path, partial) = (self.path.join(name), self.path.join(format!("{name}.partial")));

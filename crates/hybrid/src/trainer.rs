@@ -38,6 +38,8 @@ pub struct HybridTrainer {
     /// Empty only inside [`Self::apply`].
     policy: Option<Policy>,
     reference: Option<Reference>,
+    /// Whether the reference still holds the policy's weights.
+    reference_is_policy: bool,
     steppers: Steppers,
     kl: KlController,
     scores: ScoreMoments,
@@ -118,6 +120,7 @@ impl HybridTrainer {
         Ok(Self {
             policy: Some(Policy::new(decoder, values)),
             reference: None,
+            reference_is_policy: false,
             steppers,
             kl,
             scores: ScoreMoments::default(),
@@ -166,10 +169,23 @@ impl HybridTrainer {
         self.steppers.sft.lr()
     }
 
-    /// Starts a phase: its KL is measured against `reference`, and the first update is checked.
-    pub fn begin_phase(&mut self, phase: usize, reference: Option<Reference>) {
+    /// Starts a phase: its KL is measured against `reference`, and its first update is checked.
+    /// `is_policy` says that the reference holds the policy's weights.
+    pub fn begin_phase(&mut self, phase: usize, reference: Option<Reference>, is_policy: bool) {
+        self.reference_is_policy = is_policy && reference.is_some();
         self.reference = reference;
         self.unchecked_phase = Some(phase);
+    }
+
+    /// Sets the reference again after [`Self::load`].
+    pub fn set_reference(&mut self, reference: Option<Reference>) {
+        self.reference = reference;
+    }
+
+    /// Whether the reference still holds the policy's weights.
+    #[must_use]
+    pub fn reference_is_policy(&self) -> bool {
+        self.reference_is_policy
     }
 
     /// Ends a step: the learning rate moves on. `metric` is for a scheduler that watches one.
@@ -227,6 +243,7 @@ impl HybridTrainer {
         let (policy, stats) = self.steppers.of(kind).step(policy);
         self.policy = Some(policy);
         if stats.finite {
+            self.reference_is_policy = false;
             self.counters.optimizer_steps += 1;
         } else {
             self.not_finite("the gradient")?;

@@ -30,6 +30,9 @@ pub struct TrainConfig {
     /// How far the log-probability of a token may differ, in nats, between generation and a full
     /// pass over the same tokens when a phase checks itself at its first PPO update. Above 0.
     pub check_tolerance: f64,
+    /// PPO updates between two of which `kl/sft_drift` is measured: how far the supervised steps of
+    /// a cycle moved the policy. Costs a copy of the weights and a forward pass; 0 never measures.
+    pub drift_every: usize,
 }
 
 impl Default for TrainConfig {
@@ -42,6 +45,7 @@ impl Default for TrainConfig {
             on_non_finite: OnNonFinite::Abort,
             shared_optimizer: true,
             check_tolerance: 1e-4,
+            drift_every: 10,
         }
     }
 }

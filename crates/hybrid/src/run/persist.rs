@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use hybrid_model::weights;
 use serde::{Deserialize, Serialize};
 
-use super::{Observer, Run};
-use crate::checkpoint::{PartsError, read_json, write_json};
+use super::{Observer, Run, models};
+use crate::checkpoint::{
+    PartsError, SavedData, SavedTensor, read_json, read_tensors, write_json, write_tensors,
+};
 use crate::cursor::Cursor;
 use crate::error::HybridError;
 use crate::feed::FeedState;
+use crate::merge::{Ema, MergeTensor, NamedTensors};
 use crate::metrics::Metrics;
+use crate::trainer::HybridTrainer;
 
 /// The small part of a run's state; the trainer's lies beside it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -43,6 +48,10 @@ impl RunState {
 const STATE: &str = "run.json";
 /// The moving average of the weights in a checkpoint.
 const EMA: &str = "ema.safetensors";
+/// The weights from before the supervised steps of the present cycle.
+const BEFORE_SFT: &str = "before_sft";
+/// The weights for others, in the run directory.
+const MERGED: &str = "merged";
 
 impl Run {
     pub(super) fn save_if_due(&mut self, observer: &mut dyn Observer) -> Result<(), HybridError> {
@@ -66,12 +75,18 @@ impl Run {
         state.feed = Some(self.feed.state());
         state.reward = self.scorer.as_ref().and_then(|scorer| scorer.reward().state());
         state.elapsed_s = self.elapsed().as_secs_f64();
-        let (trainer, ema) = (&self.trainer, &self.ema);
+        // A log that is behind its checkpoint could not be continued.
+        self.logs.metrics.flush()?;
+        self.logs.samples.flush()?;
+        let (trainer, ema, before_sft) = (&self.trainer, &self.ema, &self.before_sft);
         let step = trainer.counters().steps;
         let mut parts = |folder: &Path| -> Result<(), PartsError> {
             trainer.save(folder)?;
             if let Some(ema) = ema {
-                ema.save(&folder.join(EMA))?;
+                write_tensors(&folder.join(EMA), &saved(ema.average()))?;
+            }
+            if let Some(decoder) = before_sft {
+                weights::save(decoder, &folder.join(BEFORE_SFT))?;
             }
             write_json(&folder.join(STATE), &state)?;
             Ok(())
@@ -84,8 +99,13 @@ impl Run {
     pub(super) fn restore(&mut self, checkpoint: &Path) -> Result<(), HybridError> {
         let state: RunState = read_json(&checkpoint.join(STATE))?;
         self.trainer.load(checkpoint)?;
-        if let Some(ema) = &mut self.ema {
-            ema.load(&checkpoint.join(EMA))?;
+        if let Some(decay) = self.trainer.config().output.merge_ema {
+            let average = named(read_tensors(&checkpoint.join(EMA))?);
+            self.ema = Some(Ema::new(decay, average)?);
+        }
+        if checkpoint.join(BEFORE_SFT).exists() {
+            let device = self.trainer.policy().decoder.device().inner();
+            self.before_sft = Some(models::load(&checkpoint.join(BEFORE_SFT), &device)?);
         }
         if let Some(feed) = state.feed {
             self.feed.resume(feed)?;
@@ -100,14 +120,56 @@ impl Run {
         self.restore_reference()
     }
 
-    /// Writes the present weights, or their moving average, as a Hugging Face directory.
+    /// Writes the present weights, or their moving average, as a Hugging Face folder.
     pub(super) fn merge_now(&mut self) -> Result<(), HybridError> {
         if self.trainer.config().output.merge_every.is_none() {
             return Ok(());
         }
         let policy = &self.trainer.policy().decoder;
-        let averaged = self.ema.as_ref().map(|ema| ema.decoder(policy)).transpose()?;
-        let decoder = averaged.as_ref().unwrap_or(policy);
-        self.dir.replace_model("merged", decoder, self.trainer.tokenizer())
+        let folder = self.dir.path().join(MERGED);
+        models::replace(&folder, policy, self.trainer.tokenizer())?;
+        if let Some(ema) = &self.ema {
+            write_tensors(&folder.join("model.safetensors"), &saved(ema.average()))?;
+        }
+        Ok(())
     }
+
+    /// Takes the weights after a step into their moving average.
+    pub(super) fn update_ema(&mut self) -> Result<(), HybridError> {
+        if let Some(ema) = &mut self.ema {
+            ema.update(&weights_of(&self.trainer))?;
+        }
+        Ok(())
+    }
+
+    /// Starts the moving average, where one is asked for.
+    pub(super) fn start_ema(&mut self) -> Result<(), HybridError> {
+        if let Some(decay) = self.trainer.config().output.merge_ema {
+            self.ema = Some(Ema::new(decay, weights_of(&self.trainer))?);
+        }
+        Ok(())
+    }
+}
+
+/// The policy's weights under the names they have in a file.
+fn weights_of(trainer: &HybridTrainer) -> NamedTensors {
+    let stored = weights::save::stored_tensors(&trainer.policy().decoder);
+    let tensor = |(name, shape, values)| (name, MergeTensor { shape, values });
+    stored.into_iter().map(tensor).collect()
+}
+
+fn saved(tensors: &NamedTensors) -> BTreeMap<String, SavedTensor> {
+    let tensor = |(name, tensor): (&String, &MergeTensor)| {
+        let data = SavedData::F32(tensor.values.clone());
+        (name.clone(), SavedTensor { shape: tensor.shape.clone(), data })
+    };
+    tensors.iter().map(tensor).collect()
+}
+
+fn named(tensors: BTreeMap<String, SavedTensor>) -> NamedTensors {
+    let tensor = |(name, tensor): (String, SavedTensor)| match tensor.data {
+        SavedData::F32(values) => Some((name, MergeTensor { shape: tensor.shape, values })),
+        SavedData::U8(_) => None,
+    };
+    tensors.into_iter().filter_map(tensor).collect()
 }

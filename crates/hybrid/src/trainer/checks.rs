@@ -34,8 +34,7 @@ impl HybridTrainer {
                 theirs: old,
             },
         )?;
-        let same = self.reference.as_ref().is_some_and(crate::reference::Reference::is_the_policy);
-        let reference = reference.filter(|_| same);
+        let reference = reference.filter(|_| self.reference_is_policy);
         let reference: Option<Vec<&[f32]>> =
             reference.map(|rows| rows.iter().map(Vec::as_slice).collect());
         match &reference {

@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use hybrid_data::encode::Encoded;
+use hybrid_model::Decoder;
 use hybrid_ppo::config::Truncated;
 use hybrid_ppo::{
     self as ppo, Decision, End, Episode, LossInputs, LossSums, Normaliser, Prepared, Score,
@@ -14,6 +15,7 @@ use crate::error::HybridError;
 use crate::metrics::{Metrics, mean};
 use crate::passes::{self, PassOptions, Sequence, forward, micro_batches};
 use crate::prompt::{Prompt, Response};
+use crate::reference::decoder_logprobs;
 
 /// What a PPO update did.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -157,9 +159,6 @@ impl HybridTrainer {
             stats.metrics.set("sft/coef", mix.sft_coef);
         }
         self.counters.ppo_updates += 1;
-        if let Some(reference) = &mut self.reference {
-            reference.policy_moved();
-        }
         self.kl.update(rollout.prepared.stats.ref_kl, counted.len());
         Ok(update)
     }
@@ -410,4 +409,21 @@ fn check_alignment(
         }
     }
     Ok(())
+}
+
+impl HybridTrainer {
+    /// How far the policy has moved from `before`, measured on its own `responses`: the mean over
+    /// them of `Σ log π − log π_before`, in nats.
+    #[must_use]
+    pub fn drift(&self, before: &Decoder, prompts: &[&Prompt], responses: &[Response]) -> f64 {
+        let rows = self.sequences(prompts, responses);
+        let size = self.config.train.micro_batch.sequences(self.config.train.max_length, rows.len());
+        let temperature = self.config.rollout.temperature;
+        let total = |decoder: &Decoder| {
+            let rows = decoder_logprobs(decoder, &rows, temperature, size);
+            rows.iter().flat_map(|(_, row)| row).map(|nats| f64::from(*nats)).sum::<f64>()
+        };
+        let now = self.policy().decoder.valid();
+        (total(&now) - total(before)) / responses.len() as f64
+    }
 }

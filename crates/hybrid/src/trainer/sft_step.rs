@@ -2,7 +2,7 @@
 
 use hybrid_data::batch::{Padding, TokenBatch};
 use hybrid_data::encode::Encoded;
-use hybrid_sft::loss as sft_loss;
+use hybrid_sft::{SftStats as SftSums, loss as sft_loss};
 
 use super::{HybridTrainer, Kind, counted_tokens};
 use crate::error::HybridError;
@@ -57,9 +57,6 @@ impl HybridTrainer {
             return Ok(SftStats { loss, tokens, lr, grad_norm: f64::NAN });
         }
         let step = self.apply(Kind::Sft)?;
-        if let Some(reference) = &mut self.reference {
-            reference.policy_moved();
-        }
         Ok(SftStats { loss, tokens, lr: step.lr, grad_norm: step.grad_norm })
     }
 
@@ -76,20 +73,20 @@ impl HybridTrainer {
         let train = &self.config.train;
         let size = train.micro_batch.sequences(train.max_length, examples.len());
         let groups = micro_batches(&lengths, size);
-        let mut nll = 0.0;
+        let mut sums = SftSums::default();
         for group in groups {
             let members: Vec<&Encoded> =
                 group.iter().filter_map(|index| examples.get(*index).copied()).collect();
             let batch = TokenBatch::collate(&members, Padding::default())?;
             let decoder = &self.policy().decoder;
             let loss = sft_loss(decoder, &batch, &self.config.sft, tokens)?;
-            nll += loss.nll_sum();
+            let part = SftSums::read(std::slice::from_ref(&loss))?;
+            sums.add(&part);
             let gradients = (loss.total * coef).backward();
-            let policy = self.policy.as_ref();
-            if let Some(policy) = policy {
+            if let Some(policy) = &self.policy {
                 self.steppers.of(kind).accumulate(policy, gradients);
             }
         }
-        Ok(nll / tokens)
+        Ok(sums.nll())
     }
 }

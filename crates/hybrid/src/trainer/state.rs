@@ -11,7 +11,7 @@ use hybrid_ppo::{KlController, ScoreMoments};
 use serde::{Deserialize, Serialize};
 
 use super::{Counters, HybridTrainer};
-use crate::checkpoint::{read_tensors, write_tensors};
+use crate::checkpoint::{SavedData, SavedTensor, read_json, read_tensors, write_json, write_tensors};
 use crate::error::HybridError;
 use crate::policy::{Critic, Policy};
 
@@ -56,14 +56,15 @@ impl HybridTrainer {
             sft: sft.scalars,
             ppo: ppo.as_ref().map(|state| state.scalars.clone()),
             unchecked_phase: self.unchecked_phase,
-            reference_is_policy: self.reference.as_ref().is_some_and(|it| it.is_the_policy()),
+            reference_is_policy: self.reference_is_policy,
         };
         tensors.extend(prefixed("optim", sft.tensors));
         if let Some(ppo) = ppo {
             tensors.extend(prefixed("optim_ppo", ppo.tensors));
         }
+        let tensors = tensors.into_iter().map(|(name, tensor)| (name, saved(tensor))).collect();
         write_tensors(&directory.join(TENSORS), &tensors)?;
-        crate::checkpoint::write_json(&directory.join(STATE), &state)?;
+        write_json(&directory.join(STATE), &state)?;
         Ok(())
     }
 
@@ -75,21 +76,22 @@ impl HybridTrainer {
     /// [`HybridError::Resume`] where the checkpoint is of another model or configuration; errors of
     /// files that cannot be read.
     pub fn load(&mut self, directory: &Path) -> Result<(), HybridError> {
-        let state: TrainerState = crate::checkpoint::read_json(&directory.join(STATE))?;
-        let mut tensors = read_tensors(&directory.join(TENSORS))?;
+        let state: TrainerState = read_json(&directory.join(STATE))?;
+        let tensors = read_tensors(&directory.join(TENSORS))?;
+        let mut tensors: BTreeMap<String, StateTensor> =
+            tensors.into_iter().map(|(name, tensor)| (name, restored(tensor))).collect();
         let checkpoint = Checkpoint::open(directory)?;
         let device = self.policy().decoder.device();
         let mut policy = self.policy().clone();
         policy.decoder = weights::load(&checkpoint, &device)?;
         restore_values(&mut policy, &mut tensors)
             .map_err(|reason| HybridError::Resume { path: directory.to_owned(), reason })?;
-        self.policy = Some(policy);
         let sft = StepperState { tensors: taken("optim", &mut tensors), scalars: state.sft };
-        self.steppers.sft.load_state(sft, &device)?;
+        self.steppers.sft.load_state(sft, &policy)?;
         match (&mut self.steppers.ppo, state.ppo) {
             (Some(stepper), Some(scalars)) => {
                 let tensors = taken("optim_ppo", &mut tensors);
-                stepper.load_state(StepperState { tensors, scalars }, &device)?;
+                stepper.load_state(StepperState { tensors, scalars }, &policy)?;
             }
             (None, None) => {}
             _ => {
@@ -97,11 +99,12 @@ impl HybridTrainer {
                 return Err(HybridError::Resume { path: directory.to_owned(), reason });
             }
         }
+        self.policy = Some(policy);
         self.counters = state.counters;
         self.kl = state.kl;
         self.scores = state.scores;
         self.unchecked_phase = state.unchecked_phase;
-        self.reference_was_policy = state.reference_is_policy;
+        self.reference_is_policy = state.reference_is_policy;
         Ok(())
     }
 }
@@ -157,6 +160,22 @@ fn restore_values(
         policy.critic = Some(Critic { decoder, value_head });
     }
     Ok(())
+}
+
+fn saved(tensor: StateTensor) -> SavedTensor {
+    let data = match tensor.data {
+        StateData::F32(values) => SavedData::F32(values),
+        StateData::U8(values) => SavedData::U8(values),
+    };
+    SavedTensor { shape: tensor.shape, data }
+}
+
+fn restored(tensor: SavedTensor) -> StateTensor {
+    let data = match tensor.data {
+        SavedData::F32(values) => StateData::F32(values),
+        SavedData::U8(values) => StateData::U8(values),
+    };
+    StateTensor { shape: tensor.shape, data }
 }
 
 fn floats(tensors: BTreeMap<String, StateTensor>) -> Result<BTreeMap<String, Vec<f32>>, String> {
