@@ -60,7 +60,7 @@ pub(crate) fn reward_table(name: &str) -> Option<(Vec<f64>, f64)> {
 /// Log-probability of every answer under a decoder, in nats.
 pub(crate) fn log_probabilities(decoder: &Decoder) -> Vec<f64> {
     let answers: Vec<[u32; LENGTH]> = (0..ANSWERS).map(answer).collect();
-    let options = PassOptions { temperature: 1.0, entropy: false, values: false };
+    let options = PassOptions::logprobs(1.0);
     let mut sums = Vec::with_capacity(ANSWERS);
     for chunk in answers.chunks(512) {
         let rows: Vec<Sequence<'_>> = chunk

@@ -215,6 +215,7 @@ impl HybridTrainer {
             // Without a bonus the entropy is measured once, with the rollout.
             entropy: config.entropy_coef > 0.0,
             values: config.needs_values(),
+            values_train_trunk: config.trains_policy(self.counters.ppo_updates as usize),
         };
         let policy = self.policy();
         let pass = forward(policy, &sequences, options);
@@ -307,6 +308,7 @@ impl HybridTrainer {
             temperature: self.config.rollout.temperature,
             entropy: true,
             values: self.config.ppo.needs_values(),
+            values_train_trunk: true,
         };
         let lengths: Vec<usize> = rows.iter().map(Sequence::len).collect();
         let mut measured = vec![Measured::default(); rows.len()];
