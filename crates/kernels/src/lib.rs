@@ -2,4 +2,5 @@
 
 pub mod adamw;
 pub mod elementwise;
+#[cfg(feature = "flex")]
 mod host;
