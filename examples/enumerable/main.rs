@@ -160,7 +160,7 @@ fn train(task: &Task, estimator: &str, seed: u64, updates: Option<usize>) -> Res
 fn reference(seed: u64) -> Result<Decoder> {
     let steps = 150;
     let config = run_config(&format!(
-        "seed = {seed}\n[model]\nbase = \"-\"\n[train]\nmicro_batch = 64\nmax_length = 8\n\
+        "seed = {seed}\n[model]\nbase = \"given\"\n[data]\ntrain = \"given\"\n[train]\nmicro_batch = 64\nmax_length = 8\n\
          [optim]\noptimizer = \"adamw\"\nlr = 2e-3\nscheduler = \"constant\"\n\
          [[phase]]\nkind = \"sft\"\nsteps = {steps}\n"
     ))?;
@@ -188,7 +188,7 @@ fn walk(rng: &mut ChaCha8Rng) -> Encoded {
 fn config(task: &Task, estimator: &str, seed: u64, updates: usize) -> Result<RunConfig> {
     let (epochs, minibatch, lr) = if estimator == "gae" { (4, 128, 2e-3) } else { (1, 256, 2e-3) };
     run_config(&format!(
-        "seed = {seed}\n[model]\nbase = \"-\"\n\
+        "seed = {seed}\n[model]\nbase = \"given\"\n[data]\ntrain = \"given\"\n\
          [train]\nmicro_batch = 256\nmax_length = 8\n\
          [rollout]\nbatch_size = 1\nsamples = 256\nmax_new_tokens = {LENGTH}\nignore_eos = true\n\
          [optim]\noptimizer = \"adam\"\nlr = {lr}\nscheduler = \"linear\"\n\
