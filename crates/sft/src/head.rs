@@ -2,9 +2,11 @@
 
 use burn::tensor::{Int, Tensor};
 use hybrid_model::Decoder;
-use hybrid_model::ops::LogprobOptions;
 
 use crate::config::SftConfig;
+
+/// Rows whose logits are made at once.
+const CHUNK: usize = 256;
 
 /// Per counted token, `[n]` each.
 pub(crate) struct Terms {
@@ -33,10 +35,9 @@ pub(crate) fn terms(
         return Terms { logprobs, mean_logprobs: None, log_z: None };
     }
     let [rows, _] = hidden.dims();
-    let chunk = LogprobOptions::default().chunk.max(1);
     let (mut logprobs, mut means, mut log_zs) = (Vec::new(), Vec::new(), Vec::new());
-    for start in (0..rows).step_by(chunk) {
-        let range = start..(start + chunk).min(rows);
+    for start in (0..rows).step_by(CHUNK) {
+        let range = start..(start + CHUNK).min(rows);
         let part = hidden.clone().slice_dim(0, range.clone());
         let logits = decoder.logits(part.unsqueeze_dim::<3>(0)).squeeze_dim::<2>(0);
         let largest = logits.clone().detach().max_dim(1);
