@@ -5,6 +5,7 @@ mod actions;
 mod models;
 mod persist;
 mod references;
+mod resume;
 
 pub use persist::RunState;
 pub use references::NamedModels;
@@ -65,6 +66,12 @@ pub trait Observer {
 
     /// True where the run should save and end after this step.
     fn is_interrupted(&self) -> bool {
+        false
+    }
+
+    /// True where the run should take no more steps, but still measure, save and end as if it were
+    /// over.
+    fn is_out_of_time(&self) -> bool {
         false
     }
 }
@@ -142,7 +149,7 @@ impl Run {
         let (feed, held_out) = prepare_data(&config, &tokenizer, &data)?;
         check_parts(&config, &feed, reward.as_ref())?;
         let dir = if resume {
-            RunDir::resume(&config.output.dir)?
+            resume::open(&config)?
         } else {
             RunDir::create(&config.output.dir)?
         };
@@ -215,6 +222,9 @@ impl Run {
             if observer.is_interrupted() && !over {
                 self.save(observer)?;
                 return Ok(self.outcome(Metrics::default(), true));
+            }
+            if observer.is_out_of_time() {
+                break;
             }
             self.save_if_due(observer)?;
         }
@@ -315,12 +325,21 @@ impl Run {
     fn log_metrics(&mut self, phase: usize, metrics: &Metrics) -> Result<(), HybridError> {
         let line = json!({
             "step": self.trainer.counters().steps,
-            "phase": phase,
+            "phase": self.phase_label(phase),
             "time_s": self.elapsed().as_secs_f64(),
             "metrics": metrics.to_json(),
         });
         self.logs.metrics.append(&line)?;
         Ok(())
+    }
+
+    /// A phase as readers know it: what it does, and its number from 1. What is measured after the
+    /// last phase belongs to it.
+    fn phase_label(&self, phase: usize) -> String {
+        let phases = &self.trainer.config().phase;
+        let phase = phase.min(phases.len().saturating_sub(1));
+        let kind = phases.get(phase).map_or("", |phase| phase.kind.name());
+        format!("{kind} {}", phase + 1)
     }
 
     /// Time spent on this run, earlier parts of a resumed one included.

@@ -49,6 +49,8 @@ pub struct Band {
 pub enum Split {
     /// On held-out prompts, before training.
     Before,
+    /// On held-out prompts, between two steps.
+    During,
     /// On held-out prompts, after training.
     After,
     /// From a rollout during training.
@@ -184,7 +186,7 @@ impl Run {
 
     fn read_samples(&mut self, path: &Path) -> Result<bool, ReportError> {
         let Some(bytes) = read(path)? else { return Ok(false) };
-        let expected = "a sample, `{\"step\": …, \"split\": \"before\"|\"after\"|\"train\", \
+        let expected = "a sample, `{\"step\": …, \"split\": \"before\"|\"during\"|\"after\"|\"train\", \
                         \"prompt\": …, \"response\": …, \"score\": …, \"components\": {…}}`";
         lines::for_each(path, &bytes, expected, |sample| self.samples.push(sample))
     }
