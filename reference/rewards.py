@@ -1,6 +1,7 @@
 """Recomputes every expectation in `golden/rewards/*.jsonl` with the Python packages that the metrics follow.
 
-    pip install vaderSentiment==3.3.2 rapidfuzz==3.14.6 jiwer==4.0.0 && python reference/rewards.py
+    pip install vaderSentiment==3.3.2 rapidfuzz==3.14.6 jiwer==4.0.0 sacrebleu==2.6.0 rouge_score==0.1.2 nltk==3.10.4 \
+        && python reference/rewards.py
 
 Since Python 3.12 `sum` of floats is compensated, which decides last digits; the script puts the same sum in place, so that
 any version of Python writes the same. The inputs stand in the files themselves, one JSON object a line; the script keeps
@@ -11,6 +12,12 @@ them and replaces what is computed from them:
 - `edit.jsonl`: `a`, `b` to distances and similarities of characters (rapidfuzz) and error rates with `b` as the reference
   (jiwer); `jaccard_ws_lower` is by its definition. jiwer refuses an empty reference; its older definition, edits for one
   word or character, stands there.
+- `bleu_sentence.jsonl`, `chrf.jsonl`, `ter.jsonl`: `hyp`, `refs` and the keyword arguments `cfg` to sacrebleu's sentence
+  scores, in [0, 100] (TER can exceed it).
+- `corpus.jsonl`: `cfg` to sacrebleu's BLEU of the pairs of `edit.jsonl` taken as one corpus.
+- `tokenizers.jsonl`: `text` to sacrebleu's tokenizers, tokens joined by single spaces.
+- `rouge.jsonl`: `hyp`, `ref` and `stemmer` to rouge_score's precision, recall and F1.
+- `porter.jsonl`: `w` to its stem with NLTK's extensions.
 - `vader/*.txt`: the lines of VADER's two lexicons (MIT licence, C.J. Hutto) that the rows above use. A word that no row
   holds is not needed to score them.
 
@@ -24,8 +31,15 @@ from pathlib import Path
 
 import jiwer
 import vaderSentiment
+from nltk.stem.porter import PorterStemmer
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA, DamerauLevenshtein, Indel, JaroWinkler, Levenshtein
+from rouge_score.rouge_scorer import RougeScorer
+from sacrebleu.metrics import BLEU, CHRF, TER
+from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
+from sacrebleu.tokenizers.tokenizer_intl import TokenizerV14International
+from sacrebleu.tokenizers.tokenizer_ter import TercomTokenizer
+from sacrebleu.tokenizers.tokenizer_zh import TokenizerZh
 from vaderSentiment import vaderSentiment as vader_module
 from vaderSentiment.vaderSentiment import BOOSTER_DICT, NEGATE, SPECIAL_CASES, SentimentIntensityAnalyzer
 
@@ -116,9 +130,70 @@ def edit():
     write("edit.jsonl", [one(row["a"], row["b"]) for row in rows("edit.jsonl")])
 
 
+def bleu_numbers(score):
+    return {
+        "score": score.score,
+        "bp": score.bp,
+        "precisions": score.precisions,
+        "sys_len": score.sys_len,
+        "ref_len": score.ref_len,
+    }
+
+
+def sacrebleu():
+    def sentence(metric, row):
+        return metric(**row["cfg"]).sentence_score(row["hyp"], row["refs"])
+
+    def inputs(row):
+        return {"cfg": row["cfg"], "hyp": row["hyp"], "refs": row["refs"]}
+
+    bleu = rows("bleu_sentence.jsonl")
+    write("bleu_sentence.jsonl", [inputs(row) | bleu_numbers(sentence(BLEU, row)) for row in bleu])
+    chrf = rows("chrf.jsonl")
+    write("chrf.jsonl", [inputs(row) | {"score": sentence(CHRF, row).score} for row in chrf])
+    ter = [(row, sentence(TER, row)) for row in rows("ter.jsonl")]
+    numbers = [(row, {"score": s.score, "num_edits": s.num_edits, "ref_length": s.ref_length}) for row, s in ter]
+    write("ter.jsonl", [inputs(row) | some for row, some in numbers])
+    pairs = rows("edit.jsonl")
+    texts = [row["a"] for row in pairs], [[row["b"] for row in pairs]]
+    configs = list({json.dumps(row["cfg"]): row["cfg"] for row in bleu}.values())
+    scores = [(cfg, BLEU(**cfg).corpus_score(*texts)) for cfg in configs]
+    write("corpus.jsonl", [{"cfg": cfg} | bleu_numbers(score) for cfg, score in scores])
+
+
+def tokenizers():
+    known = {
+        "t13a": Tokenizer13a(),
+        "intl": TokenizerV14International(),
+        "zh": TokenizerZh(),
+        "tercom_norm": TercomTokenizer(normalized=True),
+    }
+
+    def one(text):
+        return {"text": text} | {name: cut(text) for name, cut in known.items()}
+
+    write("tokenizers.jsonl", [one(row["text"]) for row in rows("tokenizers.jsonl")])
+
+
+def rouge():
+    kinds = ["rouge1", "rouge2", "rouge3", "rougeL", "rougeLsum"]
+
+    def one(row):
+        found = RougeScorer(kinds, use_stemmer=row["stemmer"]).score(row["ref"], row["hyp"])
+        inputs = {"stemmer": row["stemmer"], "hyp": row["hyp"], "ref": row["ref"]}
+        return inputs | {kind: list(found[kind]) for kind in kinds}
+
+    write("rouge.jsonl", [one(row) for row in rows("rouge.jsonl")])
+    stemmer = PorterStemmer()
+    write("porter.jsonl", [{"w": row["w"], "nltk": stemmer.stem(row["w"])} for row in rows("porter.jsonl")])
+
+
 def main():
     vader()
     edit()
+    sacrebleu()
+    tokenizers()
+    rouge()
 
 
 if __name__ == "__main__":

@@ -41,6 +41,17 @@ pub struct PassOptions {
     /// The value of every state in which a token was chosen, and of the one after the last where
     /// [`Sequence::value_after`] says so.
     pub values: bool,
+    /// Whether values may change the trunk they share with the policy; false while only the value
+    /// head warms up.
+    pub values_train_trunk: bool,
+}
+
+impl PassOptions {
+    /// Log-probabilities alone.
+    #[must_use]
+    pub fn logprobs(temperature: f64) -> Self {
+        Self { temperature, entropy: false, values: false, values_train_trunk: true }
+    }
 }
 
 /// The completion tokens of the rows of a pass, one row after another. `n` tokens, `b` rows.
@@ -72,7 +83,11 @@ pub fn forward(policy: &Policy, rows: &[Sequence<'_>], options: PassOptions) -> 
             let hidden = flat_hidden(&critic.decoder, &input);
             Some(critic.value_head.values(at(hidden, &layout.valued)))
         }
-        (None, Some(head)) => Some(head.values(at(hidden.clone(), &layout.valued))),
+        (None, Some(head)) => {
+            let states = at(hidden.clone(), &layout.valued);
+            let states = if options.values_train_trunk { states } else { states.detach() };
+            Some(head.values(states))
+        }
         (None, None) => None,
     });
     let chosen = at(hidden, &layout.states);

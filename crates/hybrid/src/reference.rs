@@ -69,8 +69,7 @@ pub(crate) fn decoder_logprobs(
     temperature: f64,
     size: usize,
 ) -> Vec<(usize, Vec<f32>)> {
-    let options =
-        PassOptions { temperature, entropy: false, values: false };
+    let options = PassOptions::logprobs(temperature);
     let lengths: Vec<usize> = rows.iter().map(Sequence::len).collect();
     let mut scored = Vec::with_capacity(rows.len());
     for group in micro_batches(&lengths, size) {

@@ -8,7 +8,7 @@ mod ppo_step;
 mod sft_step;
 mod state;
 
-pub use ppo_step::PpoStats;
+pub use ppo_step::{Mix, PpoStats};
 pub use sft_step::SftStats;
 pub use state::TrainerState;
 

@@ -74,7 +74,8 @@ pub struct PpoConfig {
     pub score_at: ScoreAt,
     /// Where values come from.
     pub critic: Critic,
-    /// So many first updates train values only.
+    /// So many first updates train values only. With a shared critic the caller then detaches the
+    /// hidden states, so that only the head learns and the policy stays.
     pub critic_warmup_steps: usize,
     /// What KL is measured against.
     pub reference: ReferenceConfig,

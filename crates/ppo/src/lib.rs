@@ -7,7 +7,7 @@
 //! 1. [`config`]: every setting of the `[ppo]` table, its default and its range.
 //! 2. [`episode`]: one prompt, its completion, and what was measured while it was sampled.
 //! 3. [`score`]: what becomes of a reward function's answer before it is a reward.
-//! 4. [`prepare`]: episodes to advantages and returns, by [`advantages`] and [`whiten`].
+//! 4. [`mod@prepare`]: episodes to advantages and returns, by [`advantages`] and [`whiten`].
 //! 5. [`minibatch`]: which rows meet in one optimizer step.
 //! 6. [`mod@loss`]: log-probabilities and values of the current model to the loss, as tensors.
 //! 7. [`stats`]: the loss' sums to metrics, and when to stop or skip.

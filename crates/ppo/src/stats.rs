@@ -213,7 +213,8 @@ impl UpdateStats {
     }
 
     /// Ends the current minibatch, after its gradient is known and before the optimizer step.
-    /// What was measured on it counts, whatever is decided.
+    /// What was measured on it counts, whatever is decided. Sums that are not finite are not
+    /// looked for here: ask [`LossSums::is_finite`] of [`Self::minibatch`] before.
     pub fn decide(&mut self, config: &PpoConfig) -> Decision {
         let minibatch = std::mem::replace(&mut self.minibatch, LossSums::ZERO);
         if config.max_ratio.is_some_and(|limit| minibatch.ratio_mean() > limit) {

@@ -43,9 +43,13 @@ impl Definition {
         is_placeholder.then(|| self.key.get(..prefix.len() + 1)).flatten()
     }
 
-    /// The whole definition as one paragraph of plain text.
-    pub fn sentence(&self) -> String {
-        let mut text = self.estimator.to_owned();
+    /// The whole definition as one paragraph of plain text, without the marks of Markdown, and with
+    /// the name that `key` has in the place of capitals.
+    pub fn sentence(&self, key: &str) -> String {
+        let mut text = self.estimator.replace('`', "");
+        if let Some(name) = self.prefix().and_then(|prefix| key.strip_prefix(prefix)) {
+            text = text.replace("NAME", name);
+        }
         if self.over != NONE {
             text += &format!(" Over: {}.", self.over);
         }
@@ -68,23 +72,28 @@ const NONE: &str = "none";
 /// The families of the table in order: the first part of the key, a heading and a sentence.
 const FAMILIES: &[(&str, &str, &str)] = &[
     ("sft", "Supervised fine-tuning", "Written on every SFT step."),
-    ("rollout", "Rollouts", "What the policy wrote before an update, written on every PPO step."),
-    ("reward", "Reward components", "Written on every PPO step, one key for each leaf of the reward."),
+    (
+        "rollout",
+        "Rollouts",
+        "What the policy wrote before an update, written on every PPO step. Counted rows are the \
+         completions that have a score and a token.",
+    ),
+    (
+        "reward",
+        "Reward components",
+        "Written on every PPO step, one key for each leaf of the reward.",
+    ),
     (
         "ppo",
         "PPO updates",
-        "Written on every PPO step. A mean over an update weighs each counted completion token of \
-         each minibatch and epoch alike, and leaves padding and rows without a score out.",
+        "Written on every PPO step. A mean over an update weighs each completion token of counted \
+         rows alike, in each minibatch and epoch that saw it; padding does not count. A value slot is a \
+         token at which the critic learns. With `compat = \"trl\"` the estimators are TRL's instead.",
     ),
     ("kl", "Divergence", "How far the policy has moved, and by which phase."),
-    (
-        "eval",
-        "Evaluation",
-        "On held-out data, at the start, at the end, and every `[eval] every` steps.",
-    ),
+    ("eval", "Evaluation", "On held-out data: before, after, and every `[eval] every` steps."),
     ("optim", "Optimizer", "Written on every step."),
-    ("time", "Time", "Written on every step; differs from run to run."),
-    ("memory", "Memory", "Written on every step; differs from run to run."),
+    ("time", "Time and memory", "Written on every step; differs from run to run."),
 ];
 
 /// The definition of `key`, or `None` for a key this version does not know.
@@ -131,8 +140,7 @@ sampled, π_ref the frozen reference; log-probabilities are natural logarithms, 
 sampling. A part of a key in capitals stands for any name.
 ";
 
-const COLUMNS: &str =
-    "| key | what is computed | over | unit | better |\n|---|---|---|---|---|\n";
+const COLUMNS: &str = "| key | what is computed | over | unit | better |\n|---|---|---|---|---|\n";
 
 fn row(definition: &Definition) -> String {
     let better = match definition.better {

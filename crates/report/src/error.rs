@@ -78,9 +78,7 @@ pub enum ReportError {
     },
 
     /// A file that should be continued but was not written by this program.
-    #[error(
-        "`{path}` exists and is not an event file; move it away, it will not be overwritten"
-    )]
+    #[error("`{path}` exists and is not an event file; move it away, it will not be overwritten")]
     NotEvents {
         /// The file.
         path: PathBuf,

@@ -4,10 +4,10 @@
 //! adds a crosshair that names values and definitions. Long runs are thinned to the smallest and
 //! largest value of each of a few hundred stretches, so the page stays small and no spike is lost.
 //!
-//! 1. [`panels`] — which curves share a picture, and in which order.
-//! 2. [`thin`], [`axis`], [`chart`] — points to a picture.
-//! 3. [`phases`] — the shaded bands.
-//! 4. [`overview`], [`samples`], [`settings`] — everything that is not a curve.
+//! 1. `panels` — which curves share a picture, and in which order.
+//! 2. `thin`, `axis`, `chart` — points to a picture.
+//! 3. `phases` — the shaded bands.
+//! 4. `overview`, `samples`, `settings` — everything that is not a curve.
 
 mod axis;
 mod chart;

@@ -35,7 +35,8 @@ pub struct Point {
 /// A stretch of the run under one phase label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Band {
-    /// The label, as the lines of `metrics.jsonl` have it.
+    /// The phase as the lines of `metrics.jsonl` name it; number and kind, `2 hybrid`, where they
+    /// give its place in the configuration.
     pub label: String,
     /// The first step of the stretch.
     pub first: u64,
@@ -53,7 +54,9 @@ pub enum Split {
     During,
     /// On held-out prompts, after training.
     After,
-    /// From a rollout during training.
+    /// On held-out prompts, between the two.
+    During,
+    /// From a rollout of the training itself.
     Train,
 }
 
@@ -119,10 +122,24 @@ pub struct Run {
 struct Line {
     step: u64,
     #[serde(default)]
-    phase: String,
+    phase: Phase,
     #[serde(default)]
     time_s: f64,
     metrics: BTreeMap<String, Option<f64>>,
+}
+
+/// A phase by its place among the configuration's phases, from 0, or by a name of its own.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Phase {
+    Index(usize),
+    Name(String),
+}
+
+impl Default for Phase {
+    fn default() -> Self {
+        Self::Name(String::new())
+    }
 }
 
 impl Run {
@@ -137,14 +154,15 @@ impl Run {
         let Some(metrics) = read(&run_dir.join("metrics.jsonl"))? else {
             return Err(ReportError::NotARun { path: run_dir.to_path_buf() });
         };
-        let expected = "a line of metrics, `{\"step\": …, \"phase\": …, \"time_s\": …, \"metrics\": {…}}`";
+        let expected =
+            "a line of metrics, `{\"step\": …, \"phase\": …, \"time_s\": …, \"metrics\": {…}}`";
+        run.read_config(&run_dir.join("config.toml"))?;
         let torn = lines::for_each(&run_dir.join("metrics.jsonl"), &metrics, expected, |line| {
             run.add(line);
         })?;
         drop(metrics);
         let torn_samples = run.read_samples(&run_dir.join("samples.jsonl"))?;
         run.is_torn = torn || torn_samples;
-        run.read_config(&run_dir.join("config.toml"))?;
         run.read_env(&run_dir.join("env.json"))?;
         Ok(run)
     }
@@ -163,13 +181,33 @@ impl Run {
                 _ => points.push(point),
             }
         }
-        match self.phases.last_mut() {
-            Some(band) if band.label == line.phase => band.last = line.step,
-            _ => self.phases.push(Band { label: line.phase, first: line.step, last: line.step }),
-        }
+        self.extend_phases(line.step, line.phase);
         let first = self.steps.map_or(line.step, |(first, _)| first.min(line.step));
         self.steps = Some((first, line.step));
         self.seconds = line.time_s;
+    }
+
+    /// A phase begins with its first new step: what is measured between two phases stands at the
+    /// last step of the first.
+    fn extend_phases(&mut self, step: u64, phase: Phase) {
+        let label = self.phase_label(phase);
+        match self.phases.last_mut() {
+            Some(band) if band.label == label || band.last == step => band.last = step,
+            _ => self.phases.push(Band { label, first: step, last: step }),
+        }
+    }
+
+    fn phase_label(&self, phase: Phase) -> String {
+        let index = match phase {
+            Phase::Name(name) => return name,
+            Phase::Index(index) => index,
+        };
+        let phases = self.settings.get("phase").and_then(toml::Value::as_array);
+        let kind = phases.and_then(|phases| phases.get(index)?.get("kind")?.as_str());
+        match kind {
+            Some(kind) => format!("{} {kind}", index + 1),
+            None => format!("{}", index + 1),
+        }
     }
 
     /// Forgets `step` and everything after it.

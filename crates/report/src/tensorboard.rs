@@ -1,7 +1,7 @@
 //! Event files that TensorBoard reads: scalars, and samples as text.
 //!
-//! An event file is a sequence of records (see [`record`]), each a protocol-buffers message `Event`
-//! (see [`message`]). The format is TensorFlow's, stable since 2016: `core/lib/io/record_writer.cc`
+//! An event file is a sequence of records (see `record`), each a protocol-buffers message `Event`
+//! (see `message`). The format is TensorFlow's, stable since 2016: `core/lib/io/record_writer.cc`
 //! and `core/util/event.proto`.
 //!
 //! A resumed run opens a new file in the same folder. It begins with a session mark, by which
@@ -129,16 +129,15 @@ impl EventWriter {
             return None;
         }
         self.described.push(tag.to_owned());
-        definitions::find(tag).map(definitions::Definition::sentence)
+        definitions::find(tag).map(|definition| definition.sentence(tag))
     }
 }
 
 /// A sample as the Markdown that [`EventWriter::text`] takes: prompt, response and scores, each
 /// line indented so that nothing in it is read as Markdown or HTML.
 pub fn sample_markdown(prompt: &str, response: &str, score: Option<f64>) -> String {
-    let block = |text: &str| -> String {
-        text.lines().map(|line| format!("    {line}\n")).collect()
-    };
+    let block =
+        |text: &str| -> String { text.lines().map(|line| format!("    {line}\n")).collect() };
     let score = score.map_or_else(|| "no score".to_owned(), |score| format!("score {score:.4}"));
     format!("Prompt\n\n{}\nResponse ({score})\n\n{}", block(prompt), block(response))
 }
@@ -159,8 +158,7 @@ fn cut_after_last_record(path: &Path) -> Result<bool, ReportError> {
     }
     if whole < bytes.len() {
         let file = OpenOptions::new().write(true).open(path);
-        file.and_then(|file| file.set_len(whole as u64))
-            .map_err(ReportError::io("write", path))?;
+        file.and_then(|file| file.set_len(whole as u64)).map_err(ReportError::io("write", path))?;
     }
     Ok(whole == 0)
 }

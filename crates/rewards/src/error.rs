@@ -82,8 +82,10 @@ pub struct SpecError {
 
 impl fmt::Display for SpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = if self.path.is_empty() { "the spec" } else { &self.path };
-        write!(f, "{path}: {}", self.reason)
+        match self.path.as_str() {
+            "" => write!(f, "its top level: {}", self.reason),
+            path => write!(f, "`{path}`: {}", self.reason),
+        }
     }
 }
 

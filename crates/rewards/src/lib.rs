@@ -27,6 +27,9 @@ pub mod spec;
 
 mod text;
 
+#[cfg(test)]
+mod fixtures;
+
 pub use column::Column;
 pub use error::{RewardError, SpecErrors};
 pub use reward::{Needs, Reward};

@@ -6,14 +6,22 @@ use crate::reward::{Needs, RowMetric};
 use crate::sample::Sample;
 use crate::spec::registry::{RegisterError, Registry};
 
+mod bleu;
+mod chrf;
 mod error_rate;
 mod exact_match;
+mod field;
 mod jaccard;
 mod length;
 mod levenshtein;
+mod ngrams;
+mod porter;
 mod regex;
+mod rouge;
 mod sentiment;
+mod ter;
 mod token_f1;
+mod tokenize;
 pub mod vader;
 
 #[cfg(test)]
@@ -40,12 +48,17 @@ impl<M: PairMetric> RowMetric for BestTarget<M> {
 }
 
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
+    bleu::register(registry)?;
+    chrf::register(registry)?;
     error_rate::register(registry)?;
     exact_match::register(registry)?;
+    field::register(registry)?;
     jaccard::register(registry)?;
     length::register(registry)?;
     levenshtein::register(registry)?;
     regex::register(registry)?;
+    rouge::register(registry)?;
     sentiment::register(registry)?;
+    ter::register(registry)?;
     token_f1::register(registry)
 }

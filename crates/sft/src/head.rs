@@ -27,28 +27,15 @@ pub(crate) fn terms(
     targets: Tensor<1, Int>,
     config: &SftConfig,
 ) -> Terms {
-    let (smooths, penalises) = (config.label_smoothing > 0.0, config.z_loss_coef > 0.0);
-    if !smooths && !penalises {
-        let logprobs = decoder.token_logprobs(hidden, targets, 1.0);
-        return Terms { logprobs, mean_logprobs: None, log_z: None };
-    }
-    let [rows, _] = hidden.dims();
-    let chunk = LogprobOptions::default().chunk.max(1);
-    let (mut logprobs, mut means, mut log_zs) = (Vec::new(), Vec::new(), Vec::new());
-    for start in (0..rows).step_by(chunk) {
-        let range = start..(start + chunk).min(rows);
-        let part = hidden.clone().slice_dim(0, range.clone());
-        let logits = decoder.logits(part.unsqueeze_dim::<3>(0)).squeeze_dim::<2>(0);
-        let largest = logits.clone().detach().max_dim(1);
-        let log_z = (logits.clone() - largest.clone()).exp().sum_dim(1).log() + largest;
-        let index = targets.clone().slice_dim(0, range).unsqueeze_dim::<2>(1);
-        logprobs.push((logits.clone().gather(1, index) - log_z.clone()).squeeze_dim::<1>(1));
-        means.push((logits.mean_dim(1) - log_z.clone()).squeeze_dim::<1>(1));
-        log_zs.push(log_z.squeeze_dim::<1>(1));
-    }
+    let options = LogprobOptions {
+        mean_logprob: config.label_smoothing > 0.0,
+        log_z: config.z_loss_coef > 0.0,
+        ..LogprobOptions::default()
+    };
+    let scored = decoder.token_logprobs_with(hidden, targets, &options);
     Terms {
-        logprobs: Tensor::cat(logprobs, 0),
-        mean_logprobs: smooths.then(|| Tensor::cat(means, 0)),
-        log_z: penalises.then(|| Tensor::cat(log_zs, 0)),
+        logprobs: scored.logprobs,
+        mean_logprobs: scored.mean_logprob,
+        log_z: scored.log_z,
     }
 }

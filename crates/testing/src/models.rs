@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::Decoder;
 use hybrid_model::init::{InitConfig, init};
 use hybrid_model::weights::save;
@@ -48,5 +49,28 @@ pub fn write(directory: &Path, model_type: &str, seed: u64, device: &Device) {
     for (name, json) in files {
         std::fs::write(directory.join(name), json.to_string())
             .unwrap_or_else(|error| panic!("cannot write `{name}`: {error}"));
+    }
+}
+
+/// A tokenizer of whole words, see [`tokenizer::words_json`].
+///
+/// # Panics
+///
+/// When the temporary folder through which it is made cannot be written.
+#[must_use]
+#[expect(clippy::panic, reason = "an unwritable temporary folder fails whoever asked")]
+pub fn words(words: &[&str]) -> Tokenizer {
+    let name = format!("hybrid-words-{}-{}", std::process::id(), words.len());
+    let folder = std::env::temp_dir().join(name);
+    let made = std::fs::create_dir_all(&folder)
+        .and_then(|()| {
+            let json = tokenizer::words_json(words).to_string();
+            std::fs::write(folder.join("tokenizer.json"), json)
+        })
+        .map(|()| Tokenizer::from_dir(&folder));
+    let removed = std::fs::remove_dir_all(&folder);
+    match (made, removed) {
+        (Ok(Ok(tokenizer)), _) => tokenizer,
+        (other, _) => panic!("cannot make a tokenizer of words: {other:?}"),
     }
 }

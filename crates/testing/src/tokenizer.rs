@@ -51,3 +51,17 @@ fn byte_character(byte: u8) -> char {
     let before = (0..byte).filter(|b| !is_printable(*b)).count();
     u32::try_from(before).ok().and_then(|n| char::from_u32(0x100 + n)).unwrap_or('\u{100}')
 }
+
+/// The `tokenizer.json` of a vocabulary of whole words, ids in their order, written with spaces
+/// between them. For worlds that are too small for text.
+#[must_use]
+pub fn words_json(words: &[&str]) -> Value {
+    let vocabulary: serde_json::Map<String, Value> =
+        words.iter().enumerate().map(|(id, word)| ((*word).to_owned(), json!(id))).collect();
+    json!({
+        "version": "1.0", "truncation": null, "padding": null, "normalizer": null,
+        "added_tokens": [], "pre_tokenizer": {"type": "WhitespaceSplit"}, "decoder": null,
+        "post_processor": null,
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": words.first()},
+    })
+}

@@ -47,7 +47,7 @@ impl JsonlLog {
     ///
     /// [`RunDirError::Io`] where it cannot be written, or is nothing that JSON can say.
     pub fn append(&mut self, line: &impl Serialize) -> Result<(), RunDirError> {
-        let write = || {
+        let mut write = || {
             let mut text = serde_json::to_vec(line)?;
             text.push(b'\n');
             self.file.write_all(&text)

@@ -215,23 +215,24 @@ impl HybridTrainer {
             // Without a bonus the entropy is measured once, with the rollout.
             entropy: config.entropy_coef > 0.0,
             values: config.needs_values(),
+            values_train_trunk: config.trains_policy(self.counters.ppo_updates as usize),
         };
         let policy = self.policy();
         let pass = forward(policy, &sequences, options);
         let device = policy.decoder.device();
-        let constant = |field: &dyn Fn(usize) -> &'_ [f32]| {
-            floats(rows.iter().flat_map(|row| field(*row).to_vec()).collect(), &device)
+        let constant = |field: &dyn Fn(usize) -> Vec<f32>| {
+            floats(rows.iter().flat_map(|row| field(*row)).collect(), &device)
         };
         let values = pass.values.map(|values| ValueInputs {
             values,
-            old_values: constant(&|row| &rollout.prepared.rows[row].old_values),
-            returns: constant(&|row| &rollout.prepared.rows[row].returns),
+            old_values: constant(&|row| rollout.prepared.rows[row].old_values.clone()),
+            returns: constant(&|row| rollout.prepared.rows[row].returns.clone()),
         });
         let widest = sequences.iter().map(|row| row.completion_ids.len()).max().unwrap_or(0);
         LossInputs {
             logprobs: pass.logprobs,
-            old_logprobs: constant(&|row| &rollout.episodes[row].logprobs),
-            ref_logprobs: constant(&|row| &rollout.episodes[row].ref_logprobs),
+            old_logprobs: constant(&|row| rollout.episodes[row].logprobs.clone()),
+            ref_logprobs: constant(&|row| rollout.episodes[row].ref_logprobs.clone()),
             advantages: floats(advantages, &device),
             weights: None,
             entropy: pass.entropy,
@@ -307,6 +308,7 @@ impl HybridTrainer {
             temperature: self.config.rollout.temperature,
             entropy: true,
             values: self.config.ppo.needs_values(),
+            values_train_trunk: true,
         };
         let lengths: Vec<usize> = rows.iter().map(Sequence::len).collect();
         let mut measured = vec![Measured::default(); rows.len()];

@@ -7,84 +7,119 @@ use super::{Better, Definition};
 pub const ALL: &[Definition] = &[
     // Supervised fine-tuning.
     define("sft/loss", "SFT loss", "nats/token", Lower)
-        .is("Negative log-probability of the next token, before label smoothing and z-loss.")
-        .over("counted tokens of the step's whole batch"),
-    define("sft/total_loss", "SFT objective", "nats/token", Lower)
-        .is("What is minimised: the loss with label smoothing, plus the z-loss times its coefficient.")
+        .is("Negative log-probability of the next token, before label smoothing and z-loss. In a \
+             mixed step: the mean over its optimizer updates, before `sft/coef`.")
+        .over("counted tokens of the optimizer update's whole batch"),
+    define("sft/perplexity", "SFT perplexity", "1", Lower)
+        .is("exp(sft/loss): as uncertain as a fair choice among so many tokens.")
         .over("counted tokens of the step's whole batch"),
     define("sft/tokens", "SFT tokens", "tokens", Neither)
         .is("Counted tokens of the step: those whose loss is taken.")
         .over("none"),
+    define("sft/coef", "SFT coefficient", "1", Neither)
+        .is("The coefficient of the SFT loss inside a PPO update, in mixed phases.")
+        .over("none"),
     // Rollouts.
     define("rollout/score_mean", "Score", "reward", Higher)
-        .is("Mean score of the sampled completions as the reward function gave it, before clipping, scaling and KL.")
-        .over("episodes with a score"),
+        .is("Mean score of the sampled completions as the reward function gave it, before \
+             normalising, clipping and KL.")
+        .over("counted rows"),
     define("rollout/score_std", "Score spread", "reward", Neither)
-        .is("Standard deviation of the scores, with Bessel's correction.")
-        .over("episodes with a score, less one"),
-    define("rollout/null_scores", "Episodes without score", "episodes", Lower)
-        .is("Episodes whose score is null or not finite; they stay out of losses and whitening.")
+        .is("Standard deviation of the scores, population form.")
+        .over("counted rows"),
+    define("rollout/score_min", "Lowest score", "reward", Higher)
+        .is("The lowest score of the rollout.")
         .over("none"),
-    define("rollout/reward_mean", "Return of an episode", "reward", Higher)
-        .is("Mean over episodes of the summed per-token rewards, the KL penalty included where it is part of the reward.")
-        .over("episodes with a score"),
-    define("rollout/ref_kl", "KL to the reference", "nats/episode", Neither)
-        .is("Σ_t (log π_old − log π_ref) of each sampled completion, the k1 estimate of KL(π_old ‖ π_ref).")
-        .over("episodes"),
+    define("rollout/score_max", "Highest score", "reward", Higher)
+        .is("The highest score of the rollout.")
+        .over("none"),
+    define("rollout/processed_score_mean", "Processed score", "reward", Higher)
+        .is("Mean score after normalising, clipping and the penalty for a missing end: what PPO \
+             is given.")
+        .over("counted rows"),
+    define("rollout/reward_mean", "Return of a completion", "reward", Higher)
+        .is("Mean of the processed score and the KL penalty of the reward together, the sum of a \
+             completion's rewards.")
+        .over("counted rows"),
+    define("rollout/kl_reward", "KL penalty in the reward", "reward", Higher)
+        .is("What the KL takes from a completion's reward: −ppo/kl_coef · Σ_t KL; 0 where the KL \
+             stands in the loss.")
+        .over("counted rows"),
+    define("rollout/ref_kl", "KL to the reference", "nats/completion", Neither)
+        .is("Σ_t (log π_old − log π_ref) of each sampled completion, the k1 estimate of KL(π_old \
+             ‖ π_ref), clipped as configured. The adaptive controller follows it.")
+        .over("counted rows"),
+    define("rollout/ref_kl_token", "KL to the reference per token", "nats/token", Neither)
+        .is("The same KL summed over all completions together.")
+        .over("completion tokens of counted rows"),
     define("rollout/entropy", "Entropy of the policy", "nats/token", Neither)
         .is("Entropy of the full next-token distribution of the policy that sampled.")
         .over("completion tokens"),
+    define("rollout/sequence_entropy", "Entropy of completions", "nats/completion", Neither)
+        .is("−Σ_t log π_old of each sampled completion: an estimate of the entropy of whole \
+             completions.")
+        .over("counted rows"),
     define("rollout/completion_tokens_mean", "Completion length", "tokens", Neither)
         .is("Mean number of tokens of a completion, a produced end token included.")
-        .over("episodes"),
-    define("rollout/completion_tokens_min", "Shortest completion", "tokens", Neither)
-        .is("Tokens of the shortest completion.")
-        .over("none"),
-    define("rollout/completion_tokens_max", "Longest completion", "tokens", Neither)
-        .is("Tokens of the longest completion.")
-        .over("none"),
-    define("rollout/terminated_fraction", "Completions that end", "share", Neither)
-        .is("Share of completions that ended by an end token or a stop string, not by the length limit.")
-        .over("episodes"),
-    define("rollout/episodes", "Episodes", "episodes", Neither)
+        .over("counted rows"),
+    define("rollout/truncated_fraction", "Truncated completions", "share", Neither)
+        .is("Share of completions that the length limit ended, not an end token or a stop string.")
+        .over("counted rows"),
+    define("rollout/rows", "Completions", "completions", Neither)
         .is("Completions that were sampled for the update.")
+        .over("none"),
+    define("rollout/null_rows", "Completions without score", "completions", Lower)
+        .is("Completions with a null or non-finite score, or no token; they stay out of losses, \
+             whitening and means.")
         .over("none"),
     // Reward components.
     define("reward/NAME", "Component NAME", "reward", Higher)
         .is("Mean of the reward's leaf NAME, after its own post-processing and before its weight.")
-        .over("episodes on which the leaf gave a number"),
+        .over("completions on which the leaf gave a number"),
     // PPO updates.
     define("ppo/policy_loss", "Policy loss", "reward", Neither)
-        .is("Clipped surrogate, mean of max(−A·ratio, −A·clip(ratio)), before other terms. Its gradient matters, its level does not: with whitened advantages it starts near 0.")
+        .is("Clipped surrogate, mean of max(−A·ratio, −A·clip(ratio)), before other terms. Its \
+             gradient matters, its level does not: with whitened advantages it starts near 0.")
         .over("counted tokens of all minibatches and epochs"),
     define("ppo/value_loss", "Value loss", "reward²", Lower)
-        .is("½·(V − return)², of the larger of the clipped and the unclipped error where values are clipped; before its coefficient.")
-        .over("counted tokens of all minibatches and epochs"),
+        .is("½·(V − return)², of the larger of the clipped and the unclipped error where values \
+             are clipped; before its coefficient.")
+        .over("value slots of all minibatches and epochs"),
     define("ppo/entropy", "Entropy in updates", "nats/token", Neither)
-        .is("Entropy of the full next-token distribution of the policy being updated, before its coefficient.")
+        .is("Entropy of the full next-token distribution of the policy being updated, before its \
+             coefficient.")
         .over("counted tokens of all minibatches and epochs"),
     define("ppo/approx_kl", "KL of the update", "nats/token", Neither)
         .is("(ratio − 1) − log ratio with ratio = π/π_old: the k3 estimate of KL(π_old ‖ π).")
         .over("counted tokens of all minibatches and epochs"),
+    define("ppo/ref_kl", "KL to the reference in updates", "nats/token", Neither)
+        .is("log π − log π_ref weighted by the ratio: the k1 estimate of KL(π ‖ π_ref) while the \
+             policy moves.")
+        .over("counted tokens of all minibatches and epochs"),
     define("ppo/kl_loss", "KL in the loss", "nats/token", Neither)
-        .is("The KL term of the loss by the configured estimator, before its coefficient.")
+        .is("The KL term of the loss by the configured estimator, weighted by the ratio, before \
+             its coefficient.")
         .over("counted tokens of all minibatches and epochs"),
     define("ppo/kl_coef", "KL coefficient", "1", Neither)
-        .is("The coefficient of the KL penalty that this update used; moved by the adaptive controller.")
+        .is("The coefficient of the KL penalty that this update used; moved by the adaptive \
+             controller.")
         .over("none"),
     define("ppo/clip_fraction", "Clipped ratios", "share", Neither)
-        .is("Share of tokens where the clipped surrogate was the larger, so that the policy got no gradient.")
+        .is("Share of tokens where the clipped surrogate was the larger, so that the policy got \
+             no gradient.")
         .over("counted tokens of all minibatches and epochs"),
     define("ppo/value_clip_fraction", "Clipped values", "share", Neither)
-        .is("Share of tokens where the clipped value error was the larger.")
-        .over("counted tokens of all minibatches and epochs"),
+        .is("Share of value slots where the clipped value error was the larger.")
+        .over("value slots of all minibatches and epochs"),
     define("ppo/explained_variance", "Explained variance", "1", Higher)
-        .is("1 − Var(return − V)/Var(return) with the values of the rollout: 1 is a perfect critic, 0 as good as a constant, below 0 worse. Null where all returns are equal.")
-        .over("counted tokens of the rollout"),
-    define("ppo/ratio_mean", "Ratio", "1", Neither)
+        .is("1 − Var(return − V)/Var(return) with the values of the rollout: 1 is a perfect \
+             critic, 0 as good as a constant, below 0 worse. Null where all returns are equal or \
+             there is no critic.")
+        .over("value slots of the rollout"),
+    define("ppo/ratio_mean", "Mean ratio", "1", Neither)
         .is("Mean of ratio = π/π_old; near 1 in a healthy update.")
         .over("counted tokens of all minibatches and epochs"),
-    define("ppo/ratio_var", "Variance of the ratio", "1", Neither)
+    define("ppo/ratio_variance", "Variance of the ratio", "1", Neither)
         .is("Population variance of ratio = π/π_old.")
         .over("counted tokens of all minibatches and epochs"),
     define("ppo/ratio_min", "Smallest ratio", "1", Neither)
@@ -95,48 +130,50 @@ pub const ALL: &[Definition] = &[
         .over("none"),
     define("ppo/advantage_mean", "Advantage", "reward", Neither)
         .is("Mean advantage before whitening.")
-        .over("counted tokens of the rollout"),
+        .over("completion tokens of counted rows"),
     define("ppo/advantage_std", "Advantage spread", "reward", Neither)
-        .is("Standard deviation of the advantages before whitening.")
-        .over("counted tokens of the rollout"),
+        .is("Standard deviation of the advantages before whitening, population form.")
+        .over("completion tokens of counted rows"),
     define("ppo/return_mean", "Return", "reward", Neither)
         .is("Mean return, advantage + value before whitening.")
-        .over("counted tokens of the rollout"),
+        .over("value slots of the rollout"),
     define("ppo/value_mean", "Value", "reward", Neither)
-        .is("Mean value of the critic at the time of sampling.")
-        .over("counted tokens of the rollout"),
-    define("ppo/epochs", "Epochs", "epochs", Neither)
-        .is("Passes over the rollout, fewer than configured where `target_kl` stopped the update.")
+        .is("Mean value of the critic at the time of sampling; null without a critic.")
+        .over("value slots of the rollout"),
+    define("ppo/optimizer_steps", "Optimizer updates", "updates", Neither)
+        .is("Optimizer updates of the step.")
         .over("none"),
     define("ppo/skipped_minibatches", "Skipped minibatches", "minibatches", Lower)
-        .is("Minibatches left out because a ratio was above `max_ratio`, or a number was not finite.")
+        .is("Minibatches left out because their mean ratio exceeded `max_ratio`.")
         .over("none"),
-    define("ppo/sft_loss", "SFT loss inside PPO", "nats/token", Lower)
-        .is("Negative log-probability of demonstrations mixed into the update, before `sft_coef`.")
-        .over("counted tokens of the mixed batches"),
-    define("ppo/sft_coef", "SFT coefficient", "1", Neither)
-        .is("The coefficient of the SFT loss inside this PPO update.")
+    define("ppo/stopped_early", "Stopped early", "1", Neither)
+        .is("1 where `target_kl` ended the update before its last epoch, otherwise 0.")
         .over("none"),
     // Divergence.
-    define("kl/total", "KL to the run's start", "nats/episode", Neither)
-        .is("Σ_t (log π − log π_start) of sampled completions, the k1 estimate of the KL from the model with which the run began; all phases together.")
-        .over("episodes"),
-    define("kl/sft_drift", "KL by SFT steps", "nats/episode", Neither)
-        .is("Change of the k1 estimate of the KL to the reference over the SFT steps of a cycle.")
-        .over("episodes"),
+    define("kl/total", "KL, all phases", "nats/completion", Neither)
+        .is("`rollout/ref_kl` under its own name: the distance to the reference by whatever moved \
+             the policy, SFT and PPO together.")
+        .over("counted rows"),
+    define("kl/sft_drift", "KL by SFT steps", "nats/completion", Neither)
+        .is("Σ_t (log π − log π_before) of sampled completions, where π_before is the policy \
+             before the SFT steps of the cycle: the k1 estimate of how far those steps moved it.")
+        .over("completions"),
     // Evaluation.
     define("eval/score_mean", "Score, held out", "reward", Higher)
-        .is("Mean score of completions of held-out prompts, with a fixed seed.")
+        .is("Mean score of completions of held-out prompts, drawn with a fixed seed.")
         .over("completions with a score"),
-    define("eval/score_std", "Score spread, held out", "reward", Neither)
-        .is("Standard deviation of the scores of held-out completions, with Bessel's correction.")
-        .over("completions with a score, less one"),
-    define("eval/ref_kl", "KL to the reference, held out", "nats/episode", Lower)
-        .is("Σ_t (log π − log π_ref) of completions sampled at temperature 1, the k1 estimate of KL(π ‖ π_ref).")
-        .over("completions of held-out prompts"),
+    define("eval/score_nulls", "Held-out completions without score", "completions", Lower)
+        .is("Completions of held-out prompts whose score is null.")
+        .over("none"),
+    define("eval/ref_kl", "KL to the reference, held out", "nats/completion", Neither)
+        .is("Σ_t (log π − log π_ref) of completions of held-out prompts sampled at temperature 1, \
+             the k1 estimate of KL(π ‖ π_ref).")
+        .over("completions"),
     define("eval/distinct_2", "Distinct-2", "share", Higher)
-        .is("Different pairs of neighbouring tokens as a share of all such pairs, over all completions cut to an equal number of tokens: 1 is no repetition.")
-        .over("pairs of neighbouring tokens"),
+        .is("Different pairs of neighbouring tokens as a share of all pairs (Li et al. 2016, \
+             arXiv 1510.03055), so that 1 is no repetition; the mean over blocks of 512 tokens, \
+             because the share falls with the number of tokens.")
+        .over("blocks of held-out completions"),
     define("eval/completion_tokens_mean", "Completion length, held out", "tokens", Neither)
         .is("Mean number of tokens of a completion of a held-out prompt.")
         .over("completions"),
@@ -151,39 +188,25 @@ pub const ALL: &[Definition] = &[
         .over("completions on which the leaf gave a number"),
     // Optimizer.
     define("optim/lr", "Learning rate", "1", Neither)
-        .is("The learning rate of this step, of the first parameter group.")
-        .over("none"),
-    define("optim/value_head_lr", "Learning rate of the value head", "1", Neither)
-        .is("The learning rate of this step, of the value head's parameter group.")
+        .is("The learning rate of the step, of the first parameter group.")
         .over("none"),
     define("optim/grad_norm", "Gradient norm", "1", Neither)
-        .is("Euclidean norm of all gradients together, before clipping; the mean over the step's updates.")
-        .over("optimizer updates of the step"),
-    define("optim/clipped_fraction", "Clipped gradients", "share", Neither)
-        .is("Share of the step's updates whose gradient norm was above `max_grad_norm`.")
-        .over("optimizer updates of the step"),
-    define("optim/skipped_updates", "Skipped updates", "updates", Lower)
-        .is("Updates left out so far because loss or gradient was not finite.")
+        .is("Euclidean norm of all gradients together, before clipping, of the step's last \
+             optimizer update. Null where the update was skipped because it was not finite.")
         .over("none"),
     // Time and memory.
     define("time/tokens_per_second", "Throughput", "tokens/s", Higher)
-        .is("Tokens of the step, prompts and completions, by its wall-clock time: rollout, scoring and updates together.")
+        .is("Tokens of the step, prompts and completions, by its wall-clock time: rollout, \
+             scoring and updates together.")
         .over("seconds of the step"),
-    define("time/step_s", "Step", "s", Lower).is("Wall-clock time of the step.").over("none"),
-    define("time/rollout_s", "Rollout", "s", Lower)
-        .is("Wall-clock time of sampling completions and their log-probabilities.")
+    define("time/rollout_tokens_per_second", "Throughput of sampling", "tokens/s", Higher)
+        .is("Completion tokens by the wall-clock time of drawing them.")
+        .over("seconds of sampling"),
+    define("time/step_s", "Time of a step", "s", Lower)
+        .is("Wall-clock time of the step.")
         .over("none"),
-    define("time/reward_s", "Scoring", "s", Lower)
-        .is("Wall-clock time of the reward function.")
-        .over("none"),
-    define("time/update_s", "Update", "s", Lower)
-        .is("Wall-clock time of forward and backward passes and the optimizer.")
-        .over("none"),
-    define("memory/resident_bytes", "Resident memory", "bytes", Lower)
-        .is("Main memory that the process holds at the end of the step.")
-        .over("none"),
-    define("memory/peak_bytes", "Peak memory", "bytes", Lower)
-        .is("The most main memory that the process has held so far.")
+    define("time/peak_memory_mb", "Peak memory", "MB", Lower)
+        .is("The most main memory that the process has held so far, in millions of bytes.")
         .over("none"),
 ];
 

@@ -36,11 +36,14 @@ fn a_pattern_takes_any_name_and_an_exact_key_goes_before_it() {
 
 #[test]
 fn the_sentence_ends_in_the_unit() {
-    let sentence = find("ppo/approx_kl").expect("defined").sentence();
+    let sentence = find("ppo/approx_kl").expect("defined").sentence("ppo/approx_kl");
     assert!(sentence.contains("k3 estimate"), "{sentence}");
     assert!(sentence.ends_with("epochs. Unit: nats/token."), "{sentence}");
-    let coefficient = find("ppo/kl_coef").expect("defined").sentence();
+    let coefficient = find("ppo/kl_coef").expect("defined").sentence("ppo/kl_coef");
     assert!(!coefficient.contains("Over:"), "{coefficient}");
+    let component = find("reward/style/bleu").expect("defined").sentence("reward/style/bleu");
+    assert!(component.starts_with("Mean of the reward's leaf style/bleu,"), "{component}");
+    assert!(ALL.iter().all(|definition| !definition.sentence(definition.key).contains('`')));
 }
 
 #[test]
@@ -50,7 +53,8 @@ fn the_documentation_is_this_table() {
         std::fs::write(&path, markdown()).expect("docs are writable");
     }
     let committed = std::fs::read_to_string(&path).expect("docs/metrics.md is there");
-    let differing = committed.lines().zip(markdown().lines().map(str::to_owned)).position(|(a, b)| a != b);
+    let differing =
+        committed.lines().zip(markdown().lines().map(str::to_owned)).position(|(a, b)| a != b);
     assert_eq!(differing, None, "docs/metrics.md is old; the module doc says how to write it anew");
     assert_eq!(committed, markdown());
 }

@@ -16,6 +16,9 @@ pub(super) struct Axis {
 /// Beyond this, differences overflow.
 const LARGEST: f64 = 1e300;
 
+/// Below this, round numbers lose their digits.
+const SMALLEST: f64 = 1e-290;
+
 impl Axis {
     /// An axis from a round number at or below `min` to one at or above `max`, with about `count`
     /// labels. Zero is taken in where it is near.
@@ -27,8 +30,8 @@ impl Axis {
             max = 0.0;
         }
         let size = min.abs().max(max.abs());
-        if max - min <= size * 1e-9 {
-            let margin = if size > 0.0 { size * 0.1 } else { 1.0 };
+        if max - min <= (size * 1e-9).max(SMALLEST) {
+            let margin = if size > SMALLEST { size * 0.1 } else { 1.0 };
             (min, max) = (min - margin, max + margin);
         }
         let step = round_step((max - min) / count.max(1) as f64);
@@ -52,7 +55,7 @@ impl Axis {
     /// The axis of a run's steps: no margins, labels at whole round numbers.
     pub(super) fn steps(first: u64, last: u64) -> Self {
         let (low, high) = (first as f64, last.max(first.saturating_add(1)) as f64);
-        let step = round_step((high - low) / 6.0).max(1.0);
+        let step = round_step((high - low) / 5.0).max(1.0);
         let from = (low / step).ceil();
         let ticks = (0..=16).map(|index| (from + f64::from(index)) * step);
         Self { low, high, ticks: ticks.filter(|tick| *tick <= high).collect(), is_log: false }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::axis::Axis;
 use super::html::{Escaped, json_script, with_definition};
-use super::number::{memory_unit, number, short, with_unit};
+use super::number::{number, short, with_unit};
 use super::phases::{Shade, shades};
 use super::thin::{self, Line};
 use crate::definitions;
@@ -73,23 +73,22 @@ pub(super) fn figure(
     };
     let values = || series.iter().flat_map(Series::values);
     let (min, max) = values().fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(v), b.max(v)));
-    let (divisor, unit_name) = if unit == "bytes" { memory_unit(max) } else { (1.0, unit) };
-    let axis = value_axis(min / divisor, max / divisor, unit);
-    let picture = svg::Picture { frame, axis: &axis, divisor, series: &series };
+    let axis = value_axis(min, max, unit);
+    let picture = svg::Picture { frame, axis: &axis, series: &series };
     let title = Escaped(title);
     let mut html = format!(
         "<figure class=\"chart\" tabindex=\"0\" role=\"group\" aria-label=\"{title}: chart; left and \
          right arrow keys read values\">\n<figcaption><h3>{title}</h3><span class=\"unit\">{}{}</span>\
          </figcaption>\n",
-        Escaped(match unit_name {
+        Escaped(match unit {
             "1" => "",
             name => name,
         }),
         if axis.is_log { " · log scale" } else { "" },
     );
-    html += &legend(&series, unit);
+    html += &legend(&series);
     html += &format!("<div class=\"plot\">{}</div>\n", picture.draw());
-    html += &json_script("class=\"data\"", &data(&series, &axis, divisor));
+    html += &json_script("class=\"data\"", &data(&series, &axis));
     html + "</figure>\n"
 }
 
@@ -134,18 +133,21 @@ fn value_axis(min: f64, max: f64, unit: &str) -> Axis {
     }
 }
 
-fn legend(series: &[Series<'_>], unit: &str) -> String {
+fn legend(series: &[Series<'_>]) -> String {
     let mut html = String::from("<ul class=\"legend\">\n");
     for (index, one) in series.iter().enumerate() {
-        let last = one.values().last().map_or_else(String::new, |value| with_unit(value, unit));
+        let last = one.values().last().map_or_else(String::new, number);
+        let name = match series.len() {
+            1 => format!("<code>{}</code>", Escaped(one.key)),
+            _ => Escaped(&one.title).to_string(),
+        };
         let label = format!(
             "<svg class=\"swatch\" viewBox=\"0 0 16 8\" aria-hidden=\"true\"><path class=\"curve s{}\" \
-             d=\"M1 4H15\"/></svg><span>{}</span> <b>{}</b>",
+             d=\"M1 4H15\"/></svg><span>{name}</span> <b>{}</b>",
             index % svg::COLOURS,
-            Escaped(&one.title),
             Escaped(&last)
         );
-        let mut text = format!("{}: {}", one.key, one.definition);
+        let mut text = format!("{}\n{}", one.key, one.definition);
         if one.window > 0 {
             text += &format!(" Bold: centred mean over {} recorded points.", one.window);
         }
@@ -158,7 +160,7 @@ fn legend(series: &[Series<'_>], unit: &str) -> String {
 }
 
 /// What the script needs: the axes' ends, and each series with its numbers as recorded.
-fn data(series: &[Series<'_>], axis: &Axis, divisor: f64) -> Value {
+fn data(series: &[Series<'_>], axis: &Axis) -> Value {
     let list = |one: &Series<'_>| {
         let (steps, values): (Vec<u64>, Vec<f64>) =
             one.points().map(|(step, value)| (step, short(value))).unzip();
@@ -167,8 +169,8 @@ fn data(series: &[Series<'_>], axis: &Axis, divisor: f64) -> Value {
     let unit = series.first().map_or("1", |one| unit_of(one.key));
     json!({
         "unit": unit,
-        "low": axis.low * divisor,
-        "high": axis.high * divisor,
+        "low": axis.low,
+        "high": axis.high,
         "log": axis.is_log,
         "series": series.iter().map(list).collect::<Vec<_>>(),
     })
@@ -188,7 +190,7 @@ pub(super) fn title_of(key: &str) -> String {
 /// The definition of `key` as a paragraph.
 pub(super) fn definition_of(key: &str) -> String {
     let unknown = || "This version of the report has no definition of this key.".to_owned();
-    definitions::find(key).map_or_else(unknown, definitions::Definition::sentence)
+    definitions::find(key).map_or_else(unknown, |definition| definition.sentence(key))
 }
 
 fn unit_of(key: &str) -> &'static str {

@@ -1,13 +1,5 @@
 //! Numbers as people read them.
 
-/// Units of memory, largest first.
-const MEMORY: &[(f64, &str)] = &[
-    (1024.0 * 1024.0 * 1024.0, "GiB"),
-    (1024.0 * 1024.0, "MiB"),
-    (1024.0, "KiB"),
-    (1.0, "bytes"),
-];
-
 /// `value` to about four significant digits; with a real minus sign, which is as wide as a digit.
 pub(super) fn number(value: f64) -> String {
     let size = value.abs();
@@ -27,22 +19,12 @@ pub(super) fn number(value: f64) -> String {
     text.replace('-', "−")
 }
 
-/// `value` with its unit where the unit is short; memory in the unit that fits.
+/// `value` with its unit where it has a name.
 pub(super) fn with_unit(value: f64, unit: &str) -> String {
     match unit {
         "1" | "share" | "reward" | "reward²" => number(value),
-        "bytes" => {
-            let (divisor, name) = memory_unit(value);
-            format!("{} {name}", number(three_digits(value / divisor)))
-        }
         unit => format!("{} {unit}", number(value)),
     }
-}
-
-/// How many bytes one of the unit has in which `bytes` reads best, and the unit's name.
-pub(super) fn memory_unit(bytes: f64) -> (f64, &'static str) {
-    let fits = |(divisor, _): &&(f64, &str)| bytes.abs() >= *divisor;
-    MEMORY.iter().find(fits).copied().unwrap_or((1.0, "bytes"))
 }
 
 /// `value` for the page's data: six significant digits, as short as they go.

@@ -78,10 +78,8 @@ fn timeline(frame: &Frame) -> String {
 
 /// The first and the last value of the numbers that matter.
 pub(super) fn headline(run: &Run) -> String {
-    let tiles: String = HEADLINE
-        .iter()
-        .filter_map(|keys| keys.iter().find_map(|key| tile(run, key)))
-        .collect();
+    let tiles: String =
+        HEADLINE.iter().filter_map(|keys| keys.iter().find_map(|key| tile(run, key))).collect();
     if tiles.is_empty() {
         return String::new();
     }
@@ -99,7 +97,7 @@ fn tile(run: &Run, key: &str) -> Option<String> {
     let last = numbers.next_back().unwrap_or(first);
     let heading = with_definition(
         &Escaped(definition.title).to_string(),
-        &format!("{key}: {}", definition_of(key)),
+        &format!("{key}\n{}", definition_of(key)),
     );
     let unit = match definition.unit {
         "1" | "share" | "reward" => "",

@@ -27,7 +27,7 @@ const SECTIONS: &[(&str, &[Panel])] = &[
     (
         "Loss",
         &[
-            panel("SFT loss", &["sft/loss", "eval/sft_loss", "sft/total_loss", "ppo/sft_loss"]),
+            panel("SFT loss", &["sft/loss", "eval/sft_loss"]),
             panel("Policy loss", &["ppo/policy_loss"]),
             panel("Value loss", &["ppo/value_loss"]),
         ],
@@ -36,10 +36,8 @@ const SECTIONS: &[(&str, &[Panel])] = &[
     (
         "Divergence",
         &[
-            panel(
-                "KL to the reference",
-                &["rollout/ref_kl", "eval/ref_kl", "kl/total", "kl/sft_drift"],
-            ),
+            panel("KL to the reference", &["rollout/ref_kl", "eval/ref_kl"]),
+            panel("KL, total and by SFT", &["kl/total", "kl/sft_drift"]),
             panel("KL of the update", &["ppo/approx_kl"]),
             exact("KL coefficient", &["ppo/kl_coef"]),
         ],
@@ -57,33 +55,20 @@ const SECTIONS: &[(&str, &[Panel])] = &[
         &[
             panel(
                 "Completion length",
-                &[
-                    "rollout/completion_tokens_mean",
-                    "rollout/completion_tokens_min",
-                    "rollout/completion_tokens_max",
-                    "eval/completion_tokens_mean",
-                ],
+                &["rollout/completion_tokens_mean", "eval/completion_tokens_mean"],
             ),
-            panel("Completions that end", &["rollout/terminated_fraction"]),
+            panel("Truncated completions", &["rollout/truncated_fraction"]),
             exact("Distinct-2", &["eval/distinct_2"]),
         ],
     ),
     (
-        "Optimizer",
+        "Optimizer, speed and memory",
         &[
-            exact("Learning rate", &["optim/lr", "optim/value_head_lr"]),
+            exact("Learning rate", &["optim/lr"]),
             panel("Gradient norm", &["optim/grad_norm"]),
-        ],
-    ),
-    (
-        "Speed and memory",
-        &[
-            panel("Throughput", &["time/tokens_per_second"]),
-            panel(
-                "Time of a step",
-                &["time/step_s", "time/rollout_s", "time/update_s", "time/reward_s"],
-            ),
-            exact("Memory", &["memory/resident_bytes", "memory/peak_bytes"]),
+            panel("Throughput", &["time/tokens_per_second", "time/rollout_tokens_per_second"]),
+            panel("Time of a step", &["time/step_s"]),
+            exact("Peak memory", &["time/peak_memory_mb"]),
         ],
     ),
 ];
@@ -152,8 +137,12 @@ fn components(run: &Run, prefix: &str, title: &str, frame: &Frame) -> String {
 
 /// Pictures of the keys that no panel names, one each.
 fn others(run: &Run, frame: &Frame) -> String {
-    let named: HashSet<&str> =
-        SECTIONS.iter().flat_map(|(_, panels)| panels.iter()).flat_map(|panel| panel.keys).copied().collect();
+    let named: HashSet<&str> = SECTIONS
+        .iter()
+        .flat_map(|(_, panels)| panels.iter())
+        .flat_map(|panel| panel.keys)
+        .copied()
+        .collect();
     let is_component = |key: &str| key.starts_with("reward/") || key.starts_with("eval/reward/");
     let rest: Vec<(&String, &Vec<Point>)> = run
         .curves
@@ -169,10 +158,9 @@ fn others(run: &Run, frame: &Frame) -> String {
         .collect();
     let note = match rest.len().saturating_sub(MOST_OTHERS) {
         0 => String::new(),
-        left => format!("<p class=\"none\">{left} more keys are in <code>metrics.jsonl</code>.</p>\n"),
+        left => {
+            format!("<p class=\"none\">{left} more keys are in <code>metrics.jsonl</code>.</p>\n")
+        }
     };
     section("Further metrics", &figures, &note)
 }
-
-#[cfg(test)]
-mod tests;

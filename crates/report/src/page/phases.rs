@@ -28,7 +28,8 @@ pub(super) struct Shade {
 pub(super) fn shades(phases: &[Band]) -> Vec<Shade> {
     let (Some(first), Some(last)) = (phases.first(), phases.last()) else { return Vec::new() };
     let span = last.last.saturating_sub(first.first) as f64 + 1.0;
-    let is_stripe = |band: &Band| (band.last.saturating_sub(band.first) as f64 + 1.0) < span * NARROWEST;
+    let is_stripe =
+        |band: &Band| (band.last.saturating_sub(band.first) as f64 + 1.0) < span * NARROWEST;
     let mut names: Vec<String> = Vec::new();
     let mut shades = Vec::new();
     for group in phases.chunk_by(|a, b| is_stripe(a) && is_stripe(b)) {

@@ -25,7 +25,7 @@ struct Pair<'a> {
 pub(super) fn section(samples: &[Sample]) -> String {
     let mut html = String::from("<section id=\"samples\">\n<h2>Samples</h2>\n");
     let pairs = pairs(samples);
-    let training: Vec<&Sample> = samples.iter().filter(|s| s.split == Split::Train).collect();
+    let training: Vec<&Sample> = samples.iter().filter(|s| is_between(s)).collect();
     if pairs.is_empty() && training.is_empty() {
         return html + "<p class=\"none\">The run recorded no samples.</p>\n</section>\n";
     }
@@ -36,9 +36,13 @@ pub(super) fn section(samples: &[Sample]) -> String {
     if !training.is_empty() {
         let stride = training.len().div_ceil(MOST_TRAINING);
         let cards: String = training.iter().step_by(stride).map(|one| training_card(one)).collect();
-        html += &format!("<details><summary>From training</summary>\n{cards}</details>\n");
+        html += &format!("<details><summary>During training</summary>\n{cards}</details>\n");
     }
     html + "</section>\n"
+}
+
+fn is_between(sample: &Sample) -> bool {
+    matches!(sample.split, Split::During | Split::Train)
 }
 
 /// Samples before and after, by prompt: the n-th answer to a prompt before training goes with the
@@ -69,7 +73,10 @@ fn folded(cards: &[String]) -> String {
     let mut html = shown.concat();
     if !hidden.is_empty() {
         let count = hidden.len();
-        html += &format!("<details><summary>{count} more prompts</summary>\n{}</details>\n", hidden.concat());
+        html += &format!(
+            "<details><summary>{count} more prompts</summary>\n{}</details>\n",
+            hidden.concat()
+        );
     }
     html
 }
@@ -111,7 +118,9 @@ fn question(sample: &Sample) -> String {
 
 fn side(name: &str, sample: Option<&Sample>) -> String {
     let Some(sample) = sample else {
-        return format!("<div class=\"side\"><h4>{name}</h4><p class=\"none\">not recorded</p></div>\n");
+        return format!(
+            "<div class=\"side\"><h4>{name}</h4><p class=\"none\">not recorded</p></div>\n"
+        );
     };
     let score = sample.score.map_or_else(|| "no score".to_owned(), score);
     let components: String = sample
@@ -130,7 +139,8 @@ fn side(name: &str, sample: Option<&Sample>) -> String {
         "<div class=\"side\"><h4>{name} <b class=\"score\">{score}</b></h4><p>{}</p>{components}</div>\n",
         match sample.response.trim() {
             "" => "<span class=\"none\">(empty)</span>".to_owned(),
-            _ => text(&sample.response),
+            // A continuation begins with the space that parts it from its prompt.
+            _ => text(sample.response.strip_prefix(' ').unwrap_or(&sample.response)),
         }
     )
 }

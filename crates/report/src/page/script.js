@@ -18,13 +18,8 @@
     return value.toLocaleString("en", { maximumSignificantDigits: size >= 1e4 ? 7 : 4 });
   };
   const number = (value, unit) => {
-    let [text, name] = [value, unit];
-    if (unit === "bytes") {
-      const power = Math.min(3, Math.max(0, Math.floor(Math.log2(Math.max(1, value)) / 10)));
-      [text, name] = [value / 1024 ** power, ["bytes", "KiB", "MiB", "GiB"][power]];
-    }
-    const short = ["1", "share", "reward", "reward²"].includes(name) ? "" : " " + name;
-    return digits(text).replace("-", "−") + short;
+    const short = ["1", "share", "reward", "reward²"].includes(unit) ? "" : " " + unit;
+    return digits(value).replace("-", "−") + short;
   };
   const phase = (step) => (phases.find(([first, last]) => first <= step && step <= last) || [])[2] || "";
 
@@ -59,7 +54,7 @@
     const share = (v) => log ? Math.log(v / low) / Math.log(high / low) : (v - low) / (high - low);
     chart.y = (value) => chart.bottom - share(value) * (chart.bottom - chart.top);
     chart.dots = chart.data.series.map((_, i) =>
-      make("circle", { class: "at", r: 4, fill: `var(--s${i % 8})` }, svg));
+      make("circle", { class: "at", r: 3.5, fill: `var(--s${i % 8})` }, svg));
     chart.definitions = [...figure.querySelectorAll(".legend .definition")].map((e) => e.textContent);
     chart.box = figure.appendChild(document.createElement("div"));
     chart.box.className = "reading";
@@ -109,7 +104,8 @@
       if (i === chosen) row.className = "near";
       const swatch = document.createElement("i");
       swatch.style.background = `var(--s${i % 8})`;
-      cell(row, series.name).prepend(swatch);
+      const elsewhere = at && at.step !== step ? ` (step ${at.step.toLocaleString("en")})` : "";
+      cell(row, series.name + elsewhere).prepend(swatch);
       cell(row, at ? number(at.value, data.unit) : "–");
     });
     if (chosen !== null) box.appendChild(document.createElement("p")).textContent = definitions[chosen];

@@ -9,8 +9,9 @@ use crate::run::Run;
 
 /// The effective configuration and the environment.
 pub(super) fn section(run: &Run) -> String {
-    let mut html =
-        String::from("<section id=\"configuration\">\n<h2>Configuration</h2>\n<div class=\"settings\">\n");
+    let mut html = String::from(
+        "<section id=\"configuration\">\n<h2>Configuration</h2>\n<div class=\"settings\">\n",
+    );
     match &run.config {
         Some(text) => html += &format!("<pre tabindex=\"0\">{}</pre>\n", highlighted(text)),
         None => html += "<p class=\"none\">The run has no <code>config.toml</code>.</p>\n",
@@ -18,15 +19,21 @@ pub(super) fn section(run: &Run) -> String {
     if !run.env.is_empty() {
         html += "<dl class=\"env\">\n";
         for (key, value) in &run.env {
-            let value = match value {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
+            let value = plain(value);
             html += &format!("<dt>{}</dt><dd>{}</dd>\n", Escaped(key), Escaped(&value));
         }
         html += "</dl>\n";
     }
     html + "</div>\n</section>\n"
+}
+
+/// A value without the marks of JSON, where it is a text or a list.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
 }
 
 /// TOML with its headings and keys set off, line by line.

@@ -33,9 +33,15 @@ pub(super) fn lines(points: &[Point], buckets: usize) -> Vec<Line> {
     lines
 }
 
-/// The mean of each point and its neighbours: `window` points in all, fewer and still centred near
-/// the ends, so that the line neither lags nor bends. Nulls stay and are left out of the means.
+/// The mean of each point and its neighbours: `window` points in all, fewer near the ends. Nulls
+/// stay and are left out of the means; a gap in the line is never averaged over.
 pub(super) fn moving_average(points: &[Point], window: usize) -> Vec<Point> {
+    let gap = usual_distance(points).saturating_mul(GAP);
+    let pieces = points.chunk_by(|a, b| b.step.saturating_sub(a.step) <= gap);
+    pieces.flat_map(|piece| average_of_piece(piece, window)).collect()
+}
+
+fn average_of_piece(points: &[Point], window: usize) -> Vec<Point> {
     let mut sums = vec![(0.0, 0.0)];
     let (mut sum, mut count) = (0.0, 0.0);
     for point in points {
@@ -51,8 +57,8 @@ pub(super) fn moving_average(points: &[Point], window: usize) -> Vec<Point> {
         mean.is_finite().then_some(mean)
     };
     let smooth = points.iter().enumerate().map(|(index, point)| {
-        let reach = (window / 2).min(index).min(points.len() - 1 - index);
-        let value = point.value.and_then(|_| mean(index - reach, index + reach + 1));
+        let (from, to) = (index.saturating_sub(window / 2), (index + window / 2 + 1));
+        let value = point.value.and_then(|_| mean(from, to.min(points.len())));
         Point { step: point.step, value }
     });
     smooth.collect()
@@ -92,7 +98,9 @@ fn ends(points: &[Point]) -> (u64, u64) {
 fn longest_bridge(points: &[Point], buckets: usize) -> u64 {
     let (first, last) = ends(points);
     let stretch = match buckets as u64 {
-        buckets if points.len() as u64 > buckets * 2 && buckets > 0 => last.saturating_sub(first) / buckets + 1,
+        buckets if points.len() as u64 > buckets * 2 && buckets > 0 => {
+            last.saturating_sub(first) / buckets + 1
+        }
         _ => 0,
     };
     usual_distance(points).saturating_mul(GAP).max(stretch.saturating_mul(2))

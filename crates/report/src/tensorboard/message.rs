@@ -78,7 +78,9 @@ fn head(time: f64, step: u64) -> Vec<u8> {
     let mut event = Vec::new();
     key(&mut event, 1, FIXED64);
     event.extend_from_slice(&time.to_le_bytes());
-    varint(&mut event, 2, step);
+    if step > 0 {
+        varint(&mut event, 2, step);
+    }
     event
 }
 

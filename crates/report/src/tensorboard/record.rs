@@ -24,7 +24,8 @@ pub(super) fn first(bytes: &[u8]) -> Option<&[u8]> {
     if u32::from_le_bytes(*length_crc) != masked_crc(length) {
         return None;
     }
-    let (content, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    let (content, rest) =
+        rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
     let (content_crc, _) = rest.split_first_chunk::<4>()?;
     (u32::from_le_bytes(*content_crc) == masked_crc(content)).then_some(content)
 }

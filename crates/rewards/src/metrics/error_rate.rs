@@ -10,7 +10,7 @@ use crate::reward::PerRow;
 use crate::spec::info::{Info, Param};
 use crate::spec::params::Params;
 use crate::spec::registry::{RegisterError, Registry};
-use crate::text::{strip, words};
+use crate::text::{is_space, strip};
 
 /// Parameters of `wer` and `cer`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -79,17 +79,16 @@ impl PairMetric for ErrorRate {
 }
 
 /// Word edits from `target` to `response` for each word of `target`; can exceed 1.
-pub(super) fn word_error_rate(response: &str, target: &str) -> f64 {
-    let mut numbers = HashMap::new();
-    let mut number = |text: &'_ str| -> Vec<u64> {
-        let mut ids = Vec::new();
-        for word in words(text) {
+pub(super) fn word_error_rate<'t>(response: &'t str, target: &'t str) -> f64 {
+    let mut numbers: HashMap<&str, u64> = HashMap::new();
+    let mut number = |words: &[&'t str]| -> Vec<u64> {
+        let id = |word: &&'t str| {
             let next = numbers.len() as u64;
-            ids.push(*numbers.entry(word.to_owned()).or_insert(next));
-        }
-        ids
+            *numbers.entry(word).or_insert(next)
+        };
+        words.iter().map(id).collect()
     };
-    let (response, target) = (number(response), number(target));
+    let (response, target) = (number(&jiwer_words(response)), number(&jiwer_words(target)));
     let edits = levenshtein::distance(response.iter().copied(), target.iter().copied());
     edits as f64 / target.len().max(1) as f64
 }
@@ -100,4 +99,28 @@ pub(super) fn char_error_rate(response: &str, target: &str) -> f64 {
     let (response, target) = (strip(response), strip(target));
     let edits = levenshtein::distance(response.chars(), target.chars());
     edits as f64 / target.chars().count().max(1) as f64
+}
+
+/// The words as jiwer cuts them: at a space and at two or more white space characters together. A
+/// single tab or line end does not cut.
+fn jiwer_words(text: &str) -> Vec<&str> {
+    let text = strip(text);
+    let mut words = Vec::new();
+    let (mut start, mut run) = (0, None);
+    for (at, c) in text.char_indices() {
+        match (is_space(c), run) {
+            (true, None) => run = Some((at, c == ' ')),
+            (true, Some((from, _))) => run = Some((from, true)),
+            (false, Some((from, cuts))) => {
+                if cuts {
+                    words.extend(text.get(start..from));
+                    start = at;
+                }
+                run = None;
+            }
+            (false, None) => {}
+        }
+    }
+    words.extend(text.get(start..).filter(|word| !word.is_empty()));
+    words
 }

@@ -76,12 +76,12 @@ const INFO: Info = Info {
     direction: Direction::Depends,
     params: &[
         Param::new("unit", "one of `words`, `chars` or `tokens`", "what is counted"),
-        Param::new("min", "a whole number or null", "the shortest length that scores 1"),
-        Param::new("max", "a whole number or null", "the longest length that scores 1"),
-        Param::new("target", "a whole number or null", "the only length that scores 1"),
+        Param::new("min", "a whole number ≥ 0 or null", "the shortest length that scores 1"),
+        Param::new("max", "a whole number ≥ 0 or null", "the longest length that scores 1"),
+        Param::new("target", "a whole number ≥ 0 or null", "the only length that scores 1"),
         Param::new(
             "soft",
-            "a whole number",
+            "a whole number ≥ 0",
             "how far outside the score reaches 0, falling evenly; 0 is at once",
         ),
         Param::new(

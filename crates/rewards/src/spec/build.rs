@@ -32,7 +32,8 @@ impl Registry {
             site: Site { env: *env, path, errors: Vec::new() },
             depth: 0,
         };
-        let built = builder.node(spec, Weights::Unused);
+        // A weight at the root changes nothing, but lets a component be tried alone as it stands.
+        let built = builder.node(spec, Weights::Used);
         match built {
             Some((root, _)) if builder.site.errors.is_empty() => Ok(RewardTree::new(root)),
             _ => Err(SpecErrors(builder.site.errors)),

@@ -30,9 +30,12 @@ pub struct NoParams {}
 impl Params for NoParams {}
 
 /// Reads `P` out of `map`. Mistakes go to `errors`, each under `path`; then there is no result.
+///
+/// `common` are keys that were taken out of `map` before, for the message about an unknown one.
 pub(crate) fn read<P: Params>(
     map: &Map<String, Value>,
     known: &[Param],
+    common: &[&str],
     path: &str,
     errors: &mut Vec<SpecError>,
 ) -> Option<P> {
@@ -40,7 +43,8 @@ pub(crate) fn read<P: Params>(
     for (key, value) in map {
         match known.iter().find(|param| param.name == key) {
             None => {
-                let names: Vec<&str> = known.iter().map(|param| param.name).collect();
+                let own = known.iter().map(|param| param.name);
+                let names: Vec<&str> = own.chain(common.iter().copied()).collect();
                 let reason = format!("unknown key; {}", suggestion(key, &names, "the keys are"));
                 errors.push(SpecError { path: join(path, key), reason });
             }

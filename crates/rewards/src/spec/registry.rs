@@ -46,8 +46,8 @@ impl Site<'_> {
         self.errors.push(SpecError { path: join(&self.path, key), reason: reason.into() });
     }
 
-    fn params<P: Params>(&mut self, map: &Map<String, Value>, known: &[Param]) -> Option<P> {
-        read(map, known, &self.path, &mut self.errors)
+    fn params<P: Params>(&mut self, keys: &Keys, known: &[Param], common: &[&str]) -> Option<P> {
+        read(keys, known, common, &self.path, &mut self.errors)
     }
 
     fn keep<T>(&mut self, result: Result<T, ParamError>) -> Option<T> {
@@ -62,6 +62,12 @@ pub(crate) type MakeRule =
     Box<dyn Fn(&Keys, &[Child], &mut Site<'_>) -> Option<Box<dyn Rule>> + Send + Sync>;
 pub(crate) type MakePost =
     Box<dyn Fn(&Keys, &mut Site<'_>) -> Option<Box<dyn PostProcess>> + Send + Sync>;
+
+/// Keys that every reward takes.
+const COMPONENT_KEYS: [&str; 5] = ["type", "name", "weight", "postprocess", "timeout_ms"];
+/// Keys that every combinator takes.
+const COMBINATOR_KEYS: [&str; 6] =
+    ["components", "type", "name", "weight", "postprocess", "timeout_ms"];
 
 /// Whether the components of a combinator have weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +85,7 @@ pub(crate) enum Maker {
 
 pub(crate) struct Entry<M> {
     pub(crate) info: Info,
-    defaults: Value,
+    pub(crate) defaults: Value,
     pub(crate) make: M,
 }
 
@@ -137,7 +143,7 @@ impl Registry {
     {
         let known = info.params;
         let make: MakeReward = Box::new(move |keys, site| {
-            let params = site.params::<P>(keys, known)?;
+            let params = site.params::<P>(keys, known, &COMPONENT_KEYS)?;
             let made = make(params, &site.env);
             Some(Box::new(site.keep(made)?))
         });
@@ -162,7 +168,7 @@ impl Registry {
     {
         let known = info.params;
         let make: MakeRule = Box::new(move |keys, children, site| {
-            let params = site.params::<P>(keys, known)?;
+            let params = site.params::<P>(keys, known, &COMBINATOR_KEYS)?;
             Some(Box::new(site.keep(make(params, children))?))
         });
         self.add(info, defaults::<P>(), Maker::Combinator(weights, make))
@@ -182,7 +188,7 @@ impl Registry {
         check_name(info.name, self.posts.contains_key(info.name))?;
         let known = info.params;
         let make: MakePost = Box::new(move |keys, site| {
-            let params = site.params::<P>(keys, known)?;
+            let params = site.params::<P>(keys, known, &["type"])?;
             Some(Box::new(site.keep(make(params))?))
         });
         self.posts.insert(info.name, Entry { info, defaults: defaults::<P>(), make });

@@ -9,9 +9,9 @@ use super::{Frame, Series, in_words, unit_of};
 /// Different colours that the style sheet has for lines.
 pub(super) const COLOURS: usize = 8;
 
-const WIDTH: f64 = 560.0;
-const HEIGHT: f64 = 220.0;
-const LEFT: f64 = 54.0;
+const WIDTH: f64 = 400.0;
+const HEIGHT: f64 = 196.0;
+const LEFT: f64 = 46.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 24.0;
@@ -22,10 +22,7 @@ const MOST_DOTS: usize = 80;
 /// What one drawing shows.
 pub(super) struct Picture<'a> {
     pub(super) frame: &'a Frame,
-    /// The axis of values, in display units.
     pub(super) axis: &'a Axis,
-    /// How many units of the file one display unit has.
-    pub(super) divisor: f64,
     pub(super) series: &'a [Series<'a>],
 }
 
@@ -69,11 +66,11 @@ impl Picture<'_> {
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
         *svg += "<path class=\"grid\" d=\"";
         for tick in &self.axis.ticks {
-            *svg += &format!("M{LEFT} {:.1}H{right}", self.y(*tick * self.divisor));
+            *svg += &format!("M{LEFT} {:.1}H{right}", self.y(*tick));
         }
         *svg += "\"/>\n<g class=\"labels y\">";
         for tick in &self.axis.ticks {
-            let (y, label) = (self.y(*tick * self.divisor) + 3.5, number(rounded(*tick)));
+            let (y, label) = (self.y(*tick) + 3.5, number(rounded(*tick)));
             *svg += &format!("<text x=\"{}\" y=\"{y:.1}\">{label}</text>", LEFT - 7.0);
         }
         *svg += "</g>\n<g class=\"labels x\">";
@@ -99,8 +96,9 @@ impl Picture<'_> {
         if series.is_sparse && series.points().count() <= MOST_DOTS {
             for (step, value) in series.points() {
                 let (x, y) = (self.x(step as f64), self.y(value));
-                *svg +=
-                    &format!("<circle class=\"dot s{colour}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>");
+                *svg += &format!(
+                    "<circle class=\"dot s{colour}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>"
+                );
             }
         }
     }
@@ -111,8 +109,7 @@ impl Picture<'_> {
         for line in lines {
             for (index, (step, value)) in line.iter().enumerate() {
                 let command = if index == 0 { 'M' } else { 'L' };
-                path +=
-                    &format!("{command}{:.1} {:.1}", self.x(*step as f64), self.y(*value));
+                path += &format!("{command}{:.1} {:.1}", self.x(*step as f64), self.y(*value));
             }
             if line.len() == 1 {
                 path += "h.01";
@@ -126,7 +123,7 @@ impl Picture<'_> {
     }
 
     fn y(&self, value: f64) -> f64 {
-        HEIGHT - BOTTOM - self.axis.place(value / self.divisor) * (HEIGHT - TOP - BOTTOM)
+        HEIGHT - BOTTOM - self.axis.place(value) * (HEIGHT - TOP - BOTTOM)
     }
 }
 

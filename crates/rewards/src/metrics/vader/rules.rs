@@ -146,3 +146,6 @@ pub(super) fn idioms(valence: f64, words: &Words<'_>, i: usize) -> f64 {
     }
     valence
 }
+
+#[cfg(test)]
+pub(super) const LISTS: [&[&str]; 3] = [STRONGER, WEAKER, NEGATIONS];

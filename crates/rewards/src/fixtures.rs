@@ -1,0 +1,68 @@
+//! What the tests of several modules share: building specs, scoring pairs, reading golden rows.
+
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::rows::{Grouper, Row};
+use crate::{BuildEnv, Column, Context, Registry, RewardError, RewardTree};
+
+/// The folder `golden/rewards`.
+pub(crate) fn golden_folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../golden/rewards"))
+}
+
+/// The rows of a golden file.
+pub(crate) fn golden<T: DeserializeOwned>(name: &str) -> Vec<T> {
+    let text = std::fs::read_to_string(golden_folder().join(name)).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The tree that `spec` describes; the lexicon is the golden one.
+pub(crate) fn build(spec: &Value) -> RewardTree {
+    Registry::builtin().unwrap().build(spec, &env()).unwrap()
+}
+
+/// An environment that knows the golden lexicon.
+pub(crate) fn env() -> BuildEnv<'static> {
+    BuildEnv {
+        assets: &|name| match name {
+            "vader-lexicon" => Ok(golden_folder().join("vader")),
+            _ => Err(format!("there is no asset `{name}`")),
+        },
+    }
+}
+
+/// Scores JSON rows with `tree` as a training batch.
+pub(crate) fn try_score(tree: &RewardTree, rows: &[Value]) -> Result<Column, RewardError> {
+    try_score_in(tree, rows, &Context::training(0))
+}
+
+/// Scores JSON rows with `tree` in `context`.
+pub(crate) fn try_score_in(
+    tree: &RewardTree,
+    rows: &[Value],
+    context: &Context<'_>,
+) -> Result<Column, RewardError> {
+    let rows: Vec<Row> = rows.iter().map(|row| Row::from_json(row.clone()).unwrap()).collect();
+    let mut grouper = Grouper::default();
+    let samples: Vec<_> =
+        (0..).zip(&rows).map(|(id, row)| row.sample(id, grouper.group(row))).collect();
+    tree.score(&samples, context)
+}
+
+/// Scores JSON rows with a fresh tree of `spec`.
+pub(crate) fn score(spec: &Value, rows: &[Value]) -> Vec<Option<f64>> {
+    try_score(&build(spec), rows).unwrap().value
+}
+
+/// Both have a score within `tolerance`, or neither has one.
+pub(crate) fn assert_close(got: Option<f64>, want: Option<f64>, tolerance: f64, what: &str) {
+    let close = match (got, want) {
+        (Some(got), Some(want)) => (got - want).abs() <= tolerance,
+        (None, None) => true,
+        _ => false,
+    };
+    assert!(close, "{what}: got {got:?}, want {want:?}");
+}
