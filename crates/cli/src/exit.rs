@@ -4,11 +4,11 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::Error;
+use hybrid::HybridError;
 use hybrid::checkpoint::CheckpointError;
 use hybrid::config::ConfigError;
 use hybrid::merge::MergeError;
 use hybrid::run_dir::RunDirError;
-use hybrid::HybridError;
 use hybrid_assets::AssetError;
 use hybrid_data::encode::EncodeError;
 use hybrid_data::error::DataError;

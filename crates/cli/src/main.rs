@@ -20,11 +20,9 @@ use crate::ui::Ui;
 /// SFT and PPO in one run, on one machine.
 #[derive(Debug, Parser)]
 #[command(name = "hybrid", version, propagate_version = true, max_term_width = 100)]
-#[command(
-    after_help = "Examples:
+#[command(after_help = "Examples:
   hybrid quickstart
-  hybrid generate smollm2-135m-instruct --prompt \"Hello\" --greedy"
-)]
+  hybrid generate smollm2-135m-instruct --prompt \"Hello\" --greedy")]
 struct Args {
     #[command(subcommand)]
     command: Command,

@@ -117,7 +117,7 @@ pub enum HybridError {
     Tokenizer(#[from] hybrid_data::tokenizer::TokenizerError),
     /// Generation.
     #[error("the policy cannot answer")]
-    Generate(#[from] hybrid_model::generate::GenerateError),
+    Generate(#[from] GenerateError),
     /// Weights in or out.
     #[error("the model's weights cannot be read or written")]
     Weights(#[from] hybrid_model::weights::WeightsError),
@@ -158,10 +158,9 @@ impl HybridError {
             Self::Checkpoint(error) => error.is_bad_input(),
             Self::RunDir(error) => error.is_bad_input(),
             Self::Data(error) => error.is_bad_input(),
-            Self::Generate(error) => !matches!(
-                error,
-                GenerateError::NoToken { .. } | GenerateError::Device { .. }
-            ),
+            Self::Generate(error) => {
+                !matches!(error, GenerateError::NoToken { .. } | GenerateError::Device { .. })
+            }
             Self::Weights(error) => error.is_bad_input(),
             Self::Reward(error) => error.is_bad_input(),
             Self::Optim(error) => error.is_bad_input(),

@@ -41,7 +41,8 @@ pub fn compare(before: &[f64], after: &[f64]) -> Option<Paired> {
     }
     let n = count as f64;
     let mean = |values: &[f64]| values.iter().sum::<f64>() / n;
-    let differences: Vec<f64> = after.iter().zip(before).map(|(after, before)| after - before).collect();
+    let differences: Vec<f64> =
+        after.iter().zip(before).map(|(after, before)| after - before).collect();
     let difference = mean(&differences);
     let squares = differences.iter().map(|value| (value - difference).powi(2)).sum::<f64>();
     let error = (squares / (n - 1.0) / n).sqrt();

@@ -148,11 +148,7 @@ impl Run {
         let horizon = config.horizon();
         let (feed, held_out) = prepare_data(&config, &tokenizer, &data)?;
         check_parts(&config, &feed, reward.as_ref())?;
-        let dir = if resume {
-            resume::open(&config)?
-        } else {
-            RunDir::create(&config.output.dir)?
-        };
+        let dir = if resume { resume::open(&config)? } else { RunDir::create(&config.output.dir)? };
         dir.write_config(&config)?;
         dir.write_environment(&environment)?;
         let keep = Keep {
@@ -166,10 +162,7 @@ impl Run {
         if resume && found.is_none() {
             dir.clear_logs()?;
         }
-        let logs = Logs {
-            metrics: dir.log(METRICS, after)?,
-            samples: dir.log(SAMPLES, after)?,
-        };
+        let logs = Logs { metrics: dir.log(METRICS, after)?, samples: dir.log(SAMPLES, after)? };
         let trainer = HybridTrainer::new(config, decoder, tokenizer, horizon)?;
         let mut run = Self {
             trainer,
@@ -325,21 +318,12 @@ impl Run {
     fn log_metrics(&mut self, phase: usize, metrics: &Metrics) -> Result<(), HybridError> {
         let line = json!({
             "step": self.trainer.counters().steps,
-            "phase": self.phase_label(phase),
+            "phase": phase,
             "time_s": self.elapsed().as_secs_f64(),
             "metrics": metrics.to_json(),
         });
         self.logs.metrics.append(&line)?;
         Ok(())
-    }
-
-    /// A phase as readers know it: what it does, and its number from 1. What is measured after the
-    /// last phase belongs to it.
-    fn phase_label(&self, phase: usize) -> String {
-        let phases = &self.trainer.config().phase;
-        let phase = phase.min(phases.len().saturating_sub(1));
-        let kind = phases.get(phase).map_or("", |phase| phase.kind.name());
-        format!("{kind} {}", phase + 1)
     }
 
     /// Time spent on this run, earlier parts of a resumed one included.

@@ -50,8 +50,6 @@ pub struct Band {
 pub enum Split {
     /// On held-out prompts, before training.
     Before,
-    /// On held-out prompts, between two steps.
-    During,
     /// On held-out prompts, after training.
     After,
     /// On held-out prompts, between the two.

@@ -9,7 +9,7 @@ use hybrid_assets::Kind;
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::config::DecoderConfig;
 use hybrid_model::weights::Checkpoint;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::assets;
 use super::train::ConfigArgs;

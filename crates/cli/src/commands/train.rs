@@ -65,8 +65,7 @@ pub(crate) fn run(args: &TrainArgs, ui: &Ui) -> Result<()> {
         let decoder = parts.decoder.config();
         return check::print(&parts.config, Some(decoder), ui);
     }
-    let training =
-        Training { config, device: args.device, resume: args.resume, limit: None };
+    let training = Training { config, device: args.device, resume: args.resume, limit: None };
     let finished = training.run(ui)?;
     if finished.outcome.interrupted {
         if ui.json {

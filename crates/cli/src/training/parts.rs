@@ -4,10 +4,10 @@ use std::cell::RefCell;
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
+use hybrid::RunParts;
 use hybrid::config::{BYTE_TOKENIZER, InitSection, RunConfig};
 use hybrid::run::NamedModels;
 use hybrid::run_dir::Environment;
-use hybrid::RunParts;
 use hybrid_assets::{Asset, Kind};
 use hybrid_data::load::{self, Located, Part};
 use hybrid_data::tokenizer::Tokenizer;
@@ -41,7 +41,8 @@ pub(crate) fn prepare(config: RunConfig, choice: DeviceChoice, ui: &Ui) -> Resul
     let spinner = ui.spinner("reading data");
     let data = load::load(&config.data, &located, config.seed)?;
     spinner.finish_and_clear();
-    let Loaded { decoder, tokenizer } = start(&config, &device, ui)?;
+    // What is trained records gradients; what it is held against does not.
+    let Loaded { decoder, tokenizer } = start(&config, &device.clone().autodiff(), ui)?;
     let references = references(&config, &tokenizer, &device, ui)?;
     let environment = Environment::new(&choice.to_string(), &device::features());
     Ok(RunParts { config, decoder, tokenizer, data, reward, references, environment })

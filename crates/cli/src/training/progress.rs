@@ -67,9 +67,10 @@ impl Progress {
 
     fn message(&self, phase: usize) -> String {
         let kind = self.phases.get(phase).map_or("", |kind| kind.name());
-        let numbers = self.shown.iter().map(|(shown, value)| {
-            format!(" · {} {value:.*}", shown.label, shown.decimals)
-        });
+        let numbers = self
+            .shown
+            .iter()
+            .map(|(shown, value)| format!(" · {} {value:.*}", shown.label, shown.decimals));
         format!("{kind} {}{}", phase + 1, numbers.collect::<String>())
     }
 

@@ -60,7 +60,9 @@ impl Task {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let rows: String = (0..24)
-            .map(|row| format!("{{\"prompt\": \"row {row}:\", \"completion\": \" {}\"}}\n", row * row))
+            .map(|row| {
+                format!("{{\"prompt\": \"row {row}:\", \"completion\": \" {}\"}}\n", row * row)
+            })
             .collect();
         std::fs::write(folder.path().join("rows.jsonl"), rows).unwrap();
         let text = RUN.replace("DIR", folder.path().to_str().unwrap());
@@ -114,7 +116,10 @@ fn a_run_leaves_a_directory_that_every_command_takes() {
     let line = task.hybrid(&["train", "DIR/run.toml", "--json"]).json();
     let keys: Vec<&String> = line.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["run_dir", "steps", "before", "after"]);
-    assert_eq!((line["run_dir"].as_str(), line["steps"].as_u64()), (task.path("run").as_str().into(), Some(6)));
+    assert_eq!(
+        (line["run_dir"].as_str(), line["steps"].as_u64()),
+        (task.path("run").as_str().into(), Some(6))
+    );
     for (when, metric) in [
         ("before", "eval/score_mean"),
         ("before", "eval/sft_loss"),
@@ -234,9 +239,8 @@ fn ctrl_c_finishes_the_step_and_saves() {
     let args = task.args(&[&["train", "DIR/run.toml", "--json"], &steps[..]].concat());
     let child = command(&args).spawn().unwrap();
     let metrics = task.path("run/metrics.jsonl");
-    let lines = || {
-        std::fs::File::open(&metrics).map_or(0, |file| BufReader::new(file).lines().count())
-    };
+    let lines =
+        || std::fs::File::open(&metrics).map_or(0, |file| BufReader::new(file).lines().count());
     let mut waits = 0;
     while lines() < 3 {
         waits += 1;

@@ -55,7 +55,11 @@ fn first_difference(begun: &RunConfig, now: &RunConfig) -> Option<Difference> {
     in_table(&table(begun), &table(now), "")
 }
 
-fn in_table(begun: &Map<String, Value>, now: &Map<String, Value>, path: &str) -> Option<Difference> {
+fn in_table(
+    begun: &Map<String, Value>,
+    now: &Map<String, Value>,
+    path: &str,
+) -> Option<Difference> {
     let added = now.keys().filter(|key| !begun.contains_key(*key));
     begun.keys().chain(added).find_map(|key| {
         let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
