@@ -5,6 +5,7 @@
 
 use burn::tensor::Tensor;
 
+#[cfg(feature = "flex")]
 use crate::host;
 
 /// How a weight decay enters the step.

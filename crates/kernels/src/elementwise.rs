@@ -5,6 +5,7 @@
 
 use burn::tensor::{ElementConversion, Tensor};
 
+#[cfg(feature = "flex")]
 use crate::host;
 
 /// `sum + addend`, written into `sum`.

@@ -23,6 +23,7 @@ pub mod gate;
 pub mod head;
 pub mod norm;
 
+#[cfg(feature = "flex")]
 mod host;
 
 #[cfg(feature = "flex")]

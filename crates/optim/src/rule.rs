@@ -25,7 +25,7 @@ pub(crate) struct Update<'a> {
     pub(crate) lr: f64,
     /// Weight decay of its group.
     pub(crate) weight_decay: f64,
-    /// What the gradient is multiplied by.
+    /// What the gradient is multiplied by; 1 or less.
     pub(crate) grad_scale: f64,
     /// What the parameter is.
     pub(crate) info: &'a ParamInfo,
@@ -34,7 +34,7 @@ pub(crate) struct Update<'a> {
 impl Update<'_> {
     /// The gradient as it counts.
     fn scaled(&self, grad: Tensor<1>) -> Tensor<1> {
-        if self.grad_scale == 1.0 { grad } else { grad * self.grad_scale }
+        if self.grad_scale < 1.0 { grad * self.grad_scale } else { grad }
     }
 
     /// The same with the L2 penalty's gradient.

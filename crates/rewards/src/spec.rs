@@ -7,9 +7,11 @@
 //! 3. [`registry`] — names to rewards, combinators and post-processors.
 //! 4. [`build`] — the recursion over components.
 //! 5. [`tree`] — what comes out: a tree that scores batches.
+//! 6. [`markdown`] — the registry as tables for people.
 
 pub mod build;
 pub mod info;
+pub mod markdown;
 pub mod params;
 pub mod registry;
 pub mod tree;

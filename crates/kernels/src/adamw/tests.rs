@@ -105,3 +105,20 @@ fn a_shared_parameter_keeps_its_values() {
     assert_ne!(read(stepped.param), [1.0, 2.0]);
     assert_eq!(read(kept), [1.0, 2.0]);
 }
+
+#[test]
+#[cfg(feature = "flex")]
+fn tensors_with_one_owner_are_changed_where_they_lie() {
+    use burn::tensor::TensorData;
+
+    let data = || TensorData::new(vec![1.0_f32; 40_000], [40_000]);
+    let address = |data: &TensorData| data.as_bytes().as_ptr();
+    let (param, exp_avg, exp_avg_sq) = (data(), data(), data());
+    let before = [address(&param), address(&exp_avg), address(&exp_avg_sq)];
+    let place = |data| Tensor::<1>::from_data(data, &Device::flex());
+    let tensors =
+        AdamTensors { param: place(param), exp_avg: place(exp_avg), exp_avg_sq: place(exp_avg_sq) };
+    let stepped = update(&settings(), tensors, place(data()));
+    let after = [stepped.param, stepped.exp_avg, stepped.exp_avg_sq];
+    assert_eq!(after.map(|tensor| address(&tensor.into_data())), before);
+}

@@ -15,7 +15,7 @@ fn rows(values: &[Option<f64>]) -> Vec<Value> {
 
 fn check(step: Value, pairs: &[(f64, Option<f64>)]) {
     let values: Vec<Option<f64>> = pairs.iter().map(|(x, _)| Some(*x)).collect();
-    let got = score(&spec(json!([step.clone()])), &rows(&values));
+    let got = score(&spec(json!([step])), &rows(&values));
     for (got, (x, want)) in got.iter().zip(pairs) {
         assert_close(*got, *want, TIGHT, &format!("{step} of {x}"));
     }

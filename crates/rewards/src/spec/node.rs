@@ -76,7 +76,9 @@ impl Node {
             (true, Some(saved)) => self.reward.load_state(saved)?,
             (false, None) => {}
             (true, None) => return Err(StateError::unexpected("that of a reward that remembers")),
-            (false, Some(_)) => return Err(StateError::unexpected("empty")),
+            (false, Some(_)) => {
+                return Err(StateError::unexpected("that of something that remembers nothing"));
+            }
         }
         let saved = state.get("postprocess").and_then(Value::as_array);
         let remembering = self.post.iter().any(|post| post.state().is_some());
@@ -92,7 +94,9 @@ impl Node {
             match (post.state().is_some(), saved) {
                 (false, Value::Null) => {}
                 (true, saved) => post.load_state(saved)?,
-                (false, _) => return Err(StateError::unexpected("empty")),
+                (false, _) => {
+                    return Err(StateError::unexpected("that of something that remembers nothing"));
+                }
             }
         }
         Ok(())

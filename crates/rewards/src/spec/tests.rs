@@ -215,9 +215,13 @@ fn state_comes_back_and_belongs_to_its_spec() {
     assert_eq!(build(&json!({ "type": "length" })).state(), None);
     let other = build(&json!({ "type": "weighted_sum", "components": [{ "type": "length" }] }));
     let error = other.load_state(&after.state().unwrap()).unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"the saved reward state of `weighted_sum` is not that of something that remembers nothing; resume with the reward spec it was saved with");
     let error = after.load_state(&json!({ "reward": 3 })).unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"the saved reward state of `weighted_sum` is not one that holds the component `length`; resume with the reward spec it was saved with");
+    let mut damaged = after.state().unwrap();
+    damaged["reward"]["components"]["length"]["postprocess"][1]["mean"] = json!("x");
+    let error = after.load_state(&damaged).unwrap_err();
+    insta::assert_snapshot!(error, @"the saved reward state of `weighted_sum/length` is not that of `ema_normalize`: `steps`, `mean`, `square`, `decayed`; resume with the reward spec it was saved with");
 }
 
 proptest::proptest! {
@@ -270,4 +274,21 @@ fn any_json(depth: u32) -> impl proptest::strategy::Strategy<Value = Value> {
             }),
         ]
     })
+}
+
+/// The tables of `docs/rewards.md` are written from the registry: `UPDATE_DOCS=1 cargo test` renews
+/// them.
+#[test]
+fn the_docs_list_every_entry() {
+    const BEGIN: &str = "<!-- generated from the registry: begin -->\n";
+    const END: &str = "<!-- generated from the registry: end -->";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/rewards.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (start, end) = (text.find(BEGIN).unwrap() + BEGIN.len(), text.find(END).unwrap());
+    let tables = super::markdown::tables(&registry().list());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, format!("{}{tables}{}", &text[..start], &text[end..])).unwrap();
+    } else {
+        assert!(text[start..end] == tables, "run this test with UPDATE_DOCS=1 and read the change");
+    }
 }

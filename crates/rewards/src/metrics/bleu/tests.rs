@@ -23,7 +23,6 @@ struct Corpus {
     score: f64,
     bp: f64,
     precisions: Vec<f64>,
-    counts: Vec<f64>,
     sys_len: u64,
     ref_len: u64,
 }
@@ -63,7 +62,7 @@ fn the_statistics_of_sentences_add_up_to_the_corpus() {
         b: String,
     }
     let pairs: Vec<Pair> = golden("edit.jsonl");
-    for case in golden::<Corpus>("bleu_corpus.jsonl") {
+    for case in golden::<Corpus>("corpus.jsonl") {
         let config = config(&case.cfg);
         let mut sum = Statistics::default();
         for Pair { a, b } in &pairs {
@@ -77,10 +76,6 @@ fn the_statistics_of_sentences_add_up_to_the_corpus() {
         }
         let what = case.cfg.to_string();
         assert_eq!((sum.response_len, sum.target_len), (case.sys_len, case.ref_len), "{what}");
-        if config.smooth_method != Smoothing::AddK {
-            let counts = sum.correct.map(|count| count as f64);
-            assert!(counts.iter().zip(&case.counts).all(|(a, b)| (a - b).abs() < TIGHT), "{what}");
-        }
         compare(&config.score(&sum), case.score, case.bp, &case.precisions, &what);
     }
 }
