@@ -79,13 +79,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn report(
-    task: &Task,
-    estimator: &str,
-    seed: u64,
-    found: &Found,
-    options: &Options,
-) -> Result<()> {
+fn report(task: &Task, estimator: &str, seed: u64, found: &Found, options: &Options) -> Result<()> {
     let (j_ref, j) = (found.reference.objective(task.beta), found.policy.objective(task.beta));
     let closed = (j - j_ref) / (found.best - j_ref);
     if options.json {
@@ -113,7 +107,11 @@ fn report(
     let wanted = if estimator == "gae" { 0.98 } else { 0.95 };
     if options.table.is_none() && options.updates.is_none() {
         if j_ref > 0.6 * found.best {
-            bail!("`{}` is too easy: J_ref {j_ref} is more than 0.6 of J* {}", task.name, found.best);
+            bail!(
+                "`{}` is too easy: J_ref {j_ref} is more than 0.6 of J* {}",
+                task.name,
+                found.best
+            );
         }
         if closed < wanted {
             bail!("{estimator} closed {closed:.4} of the gap, less than {wanted}");

@@ -43,9 +43,8 @@ pub(crate) fn reward_table(name: &str) -> Option<(Vec<f64>, f64)> {
         }
         // Sparse: one of 146 answers is worth anything.
         "sparse" => {
-            let palindrome = |[a, b, c, d]: [u32; LENGTH]| {
-                f64::from(u8::from(a == d && b == c && a < b))
-            };
+            let palindrome =
+                |[a, b, c, d]: [u32; LENGTH]| f64::from(u8::from(a == d && b == c && a < b));
             (table(palindrome), 0.15)
         }
         // No structure at all: a random number for every answer, most of them small.
@@ -74,7 +73,9 @@ pub(crate) fn log_probabilities(decoder: &Decoder) -> Vec<f64> {
             .collect();
         let logprobs = forward_decoder(decoder, &rows, options).logprobs;
         let logprobs: Vec<f32> = logprobs.into_data().iter::<f32>().collect();
-        sums.extend(logprobs.chunks(LENGTH).map(|row| row.iter().map(|x| f64::from(*x)).sum::<f64>()));
+        sums.extend(
+            logprobs.chunks(LENGTH).map(|row| row.iter().map(|x| f64::from(*x)).sum::<f64>()),
+        );
     }
     sums
 }

@@ -12,6 +12,8 @@ use serde_json::Value;
 
 use crate::workspace::Workspace;
 
+mod training;
+
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +37,33 @@ impl Check {
     }
 }
 
+/// The binary, and a folder to work in.
+struct Smoke<'a> {
+    binary: &'a Path,
+    folder: &'a Path,
+}
+
+impl Smoke<'_> {
+    /// Runs `hybrid` with `args`; it must succeed, and `expect` hold of what it printed.
+    fn check(
+        &self,
+        name: &str,
+        args: &[String],
+        expect: &dyn Fn(&Output) -> Result<()>,
+    ) -> Result<()> {
+        let start = Instant::now();
+        let output = hybrid(self.binary, self.folder, args)?;
+        let result = succeeded(&output).and_then(|()| expect(&output));
+        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+        println!("{name:<28} {:>6.2} s  {verdict}", start.elapsed().as_secs_f64());
+        result.with_context(|| {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let (command, said) = (args.join(" "), said.trim());
+            format!("smoke check `{name}` (`hybrid {command}`), which said on stderr: {said}")
+        })
+    }
+}
+
 /// Runs the checks that need no device, then those of each device that is present.
 ///
 /// # Errors
@@ -45,9 +74,10 @@ pub(crate) fn run(workspace: &Workspace, device: Option<&str>) -> Result<()> {
     let binary = workspace.binary();
     ensure!(binary.is_file(), "`{}` is not built; run `cargo xtask smoke`", binary.display());
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let smoke = Smoke { binary: &binary, folder: folder.path() };
     let start = Instant::now();
-    for check in general_checks() {
-        run_check(&binary, folder.path(), &check)?;
+    for Check { name, args, expect } in general_checks() {
+        smoke.check(&name, &args, &expect)?;
     }
     let devices = chosen(&present_devices(&binary, folder.path())?, device)?;
     let text = folder.path().join("text.jsonl");
@@ -56,10 +86,11 @@ pub(crate) fn run(workspace: &Workspace, device: Option<&str>) -> Result<()> {
     for device in &devices {
         for model in MODELS {
             let path = workspace.root().join(format!("golden/gguf/{model}.gguf"));
-            for check in model_checks(device, model, &path, &text) {
-                run_check(&binary, folder.path(), &check)?;
+            for Check { name, args, expect } in model_checks(device, model, &path, &text) {
+                smoke.check(&name, &args, &expect)?;
             }
         }
+        training::run(&smoke, device)?;
     }
     let seconds = start.elapsed().as_secs_f64();
     println!("smoke: {seconds:.1} s of {BUDGET_SECONDS:.0} s");
@@ -127,19 +158,6 @@ fn expect_eight_tokens(output: &Output) -> Result<()> {
     let good = |value: &Value| value.as_f64().is_some_and(|logprob| logprob <= 0.0);
     ensure!(logprobs.iter().all(good), "a log-probability is no number up to 0: {logprobs:?}");
     Ok(())
-}
-
-fn run_check(binary: &Path, folder: &Path, check: &Check) -> Result<()> {
-    let start = Instant::now();
-    let output = hybrid(binary, folder, &check.args)?;
-    let result = succeeded(&output).and_then(|()| (check.expect)(&output));
-    let verdict = if result.is_ok() { "ok" } else { "FAILED" };
-    println!("{:<28} {:>6.2} s  {verdict}", check.name, start.elapsed().as_secs_f64());
-    result.with_context(|| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let (command, said) = (check.args.join(" "), said.trim());
-        format!("smoke check `{}` (`hybrid {command}`), which said on stderr: {said}", check.name)
-    })
 }
 
 fn hybrid(binary: &Path, folder: &Path, args: &[String]) -> Result<Output> {

@@ -2,10 +2,16 @@
 
 pub(crate) mod assets;
 pub(crate) mod chat;
+pub(crate) mod check;
 pub(crate) mod devices;
 pub(crate) mod eval;
+pub(crate) mod export;
 pub(crate) mod generate;
 pub(crate) mod inspect;
+pub(crate) mod merge;
+pub(crate) mod quickstart;
+pub(crate) mod report;
+pub(crate) mod train;
 
 /// Most samples or rows that one option may ask for: more is a slip of the finger, and would end in
 /// an allocation that no machine has.

@@ -106,6 +106,11 @@ impl DeviceChoice {
     }
 }
 
+/// The features of the backends that are compiled in.
+pub(crate) fn features() -> Vec<&'static str> {
+    BACKENDS.into_iter().filter(|backend| backend.is_compiled()).map(Backend::feature).collect()
+}
+
 fn open(choice: DeviceChoice) -> Option<Device> {
     match choice.backend {
         #[cfg(feature = "flex")]

@@ -4,6 +4,11 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::Error;
+use hybrid::HybridError;
+use hybrid::checkpoint::CheckpointError;
+use hybrid::config::ConfigError;
+use hybrid::merge::MergeError;
+use hybrid::run_dir::RunDirError;
 use hybrid_assets::AssetError;
 use hybrid_data::encode::EncodeError;
 use hybrid_data::error::DataError;
@@ -11,6 +16,8 @@ use hybrid_data::template::TemplateError;
 use hybrid_data::tokenizer::TokenizerError;
 use hybrid_model::generate::GenerateError;
 use hybrid_model::weights::WeightsError;
+use hybrid_report::ReportError;
+use hybrid_rewards::SpecErrors;
 
 /// Something wrong with what the user gave: an argument, a file, a prompt.
 #[derive(Debug, thiserror::Error)]
@@ -24,13 +31,24 @@ impl BadInput {
     }
 }
 
+/// Ctrl-C ended the work early. The message says how to go on.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Interrupted(pub(crate) String);
+
 const FAILED: u8 = 1;
 const BAD_INPUT: u8 = 2;
+/// 128 and the number of the signal.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Prints the error with its causes and returns the exit code it stands for.
 pub(crate) fn report(error: &Error) -> ExitCode {
     if is_broken_pipe(error) {
         return ExitCode::SUCCESS;
+    }
+    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+        let _ = writeln!(std::io::stderr(), "{interrupted}");
+        return ExitCode::from(INTERRUPTED);
     }
     // Where stderr is closed the exit code says it all.
     let _ = writeln!(std::io::stderr(), "error: {}", chain(error));
@@ -100,6 +118,13 @@ fn is_bad_input(error: &Error) -> bool {
             || cause.downcast_ref::<AssetError>().is_some_and(AssetError::is_bad_input)
             || cause.downcast_ref::<DataError>().is_some_and(DataError::is_bad_input)
             || cause.downcast_ref::<WeightsError>().is_some_and(WeightsError::is_bad_input)
+            || cause.is::<SpecErrors>()
+            || cause.downcast_ref::<ConfigError>().is_some_and(ConfigError::is_bad_input)
+            || cause.downcast_ref::<RunDirError>().is_some_and(RunDirError::is_bad_input)
+            || cause.downcast_ref::<CheckpointError>().is_some_and(CheckpointError::is_bad_input)
+            || cause.downcast_ref::<MergeError>().is_some_and(MergeError::is_bad_input)
+            || cause.downcast_ref::<HybridError>().is_some_and(HybridError::is_bad_input)
+            || cause.downcast_ref::<ReportError>().is_some_and(ReportError::is_bad_input)
             || cause.downcast_ref::<GenerateError>().is_some_and(is_about_the_request)
     })
 }

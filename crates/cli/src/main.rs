@@ -5,7 +5,9 @@ mod allocator;
 mod commands;
 mod device;
 mod exit;
+mod interrupt;
 mod model;
+mod training;
 mod ui;
 
 use std::process::ExitCode;
@@ -18,9 +20,9 @@ use crate::ui::Ui;
 /// SFT and PPO in one run, on one machine.
 #[derive(Debug, Parser)]
 #[command(name = "hybrid", version, propagate_version = true, max_term_width = 100)]
-#[command(
-    after_help = "Example: hybrid generate smollm2-135m-instruct --prompt \"Hello\" --greedy"
-)]
+#[command(after_help = "Examples:
+  hybrid quickstart
+  hybrid generate smollm2-135m-instruct --prompt \"Hello\" --greedy")]
 struct Args {
     #[command(subcommand)]
     command: Command,
@@ -30,6 +32,12 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Fetch a small model and data, train by SFT and PPO, show what changed
+    Quickstart(commands::quickstart::QuickstartArgs),
+    /// Train a model as a run file says
+    Train(commands::train::TrainArgs),
+    /// Check a run file and show the effective configuration
+    Check(commands::check::CheckArgs),
     /// Continue prompts with a model
     Generate(commands::generate::GenerateArgs),
     /// Talk with a chat model
@@ -38,6 +46,12 @@ enum Command {
     Eval(commands::eval::EvalArgs),
     /// Show examples as tokens, the trained ones marked
     Inspect(commands::inspect::InspectArgs),
+    /// Make one HTML page of a run
+    Report(commands::report::ReportArgs),
+    /// Write a run's newest weights as a Hugging Face folder
+    Export(commands::export::ExportArgs),
+    /// Average the weights of several checkpoints
+    Merge(commands::merge::MergeArgs),
     /// List and fetch pinned models and data sets
     Assets(commands::assets::AssetsArgs),
     /// List the devices that were compiled in and are there
@@ -58,10 +72,16 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     let ui = args.ui;
     match args.command {
+        Command::Quickstart(args) => commands::quickstart::run(&args, &ui),
+        Command::Train(args) => commands::train::run(&args, &ui),
+        Command::Check(args) => commands::check::run(&args, &ui),
         Command::Generate(args) => commands::generate::run(&args, &ui),
         Command::Chat(args) => commands::chat::run(&args, &ui),
         Command::Eval(args) => commands::eval::run(&args, &ui),
         Command::Inspect(args) => commands::inspect::run(&args, &ui),
+        Command::Report(args) => commands::report::run(&args, &ui),
+        Command::Export(args) => commands::export::run(&args, &ui),
+        Command::Merge(args) => commands::merge::run(&args, &ui),
         Command::Assets(args) => commands::assets::run(args, &ui),
         Command::Devices => commands::devices::run(&ui),
     }

@@ -1,9 +1,10 @@
 //! The tokenizer of a model: text to token ids and back, its special tokens, its chat template.
 //!
 //! It comes out of a Hugging Face directory ([`Tokenizer::from_dir`]) or a GGUF file
-//! ([`Tokenizer::from_gguf`]) and can be saved as a directory again. Padding and truncation that a
-//! `tokenizer.json` may carry are switched off: how long a sequence is decides the batch, and a
-//! tokenizer that pads in silence would put padding into the loss.
+//! ([`Tokenizer::from_gguf`]), or has one token a byte ([`Tokenizer::bytes`]), and can be saved as a
+//! directory again. Padding and truncation that a `tokenizer.json` may carry are switched off: how
+//! long a sequence is decides the batch, and a tokenizer that pads in silence would put padding into
+//! the loss.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -15,6 +16,7 @@ use tokenizers::processors::template::TemplateProcessing;
 
 use crate::template::ChatTemplate;
 
+mod byte;
 mod error;
 pub mod gguf;
 mod growing;

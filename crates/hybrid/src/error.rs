@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use hybrid_model::generate::GenerateError;
+
 /// A run that cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -115,7 +117,7 @@ pub enum HybridError {
     Tokenizer(#[from] hybrid_data::tokenizer::TokenizerError),
     /// Generation.
     #[error("the policy cannot answer")]
-    Generate(#[from] hybrid_model::generate::GenerateError),
+    Generate(#[from] GenerateError),
     /// Weights in or out.
     #[error("the model's weights cannot be read or written")]
     Weights(#[from] hybrid_model::weights::WeightsError),
@@ -131,4 +133,39 @@ pub enum HybridError {
     /// The PPO settings.
     #[error("the PPO update cannot be computed")]
     Ppo(#[from] hybrid_ppo::PpoError),
+}
+
+impl HybridError {
+    /// True where the input or the configuration is at fault, false where the run's numbers, the
+    /// machine or a caller's programming are.
+    ///
+    /// A program exits with 2 for the first and 1 for the second.
+    #[must_use]
+    pub fn is_bad_input(&self) -> bool {
+        match self {
+            Self::Misaligned { .. }
+            | Self::Count { .. }
+            | Self::SelfCheck { .. }
+            | Self::NonFinite { .. }
+            | Self::Io { .. } => false,
+            Self::Unusable { .. }
+            | Self::Missing(_)
+            | Self::Resume { .. }
+            | Self::Encode(_)
+            | Self::Tokenizer(_) => true,
+            Self::Merge(error) => error.is_bad_input(),
+            Self::Config(error) => error.is_bad_input(),
+            Self::Checkpoint(error) => error.is_bad_input(),
+            Self::RunDir(error) => error.is_bad_input(),
+            Self::Data(error) => error.is_bad_input(),
+            Self::Generate(error) => {
+                !matches!(error, GenerateError::NoToken { .. } | GenerateError::Device { .. })
+            }
+            Self::Weights(error) => error.is_bad_input(),
+            Self::Reward(error) => error.is_bad_input(),
+            Self::Optim(error) => error.is_bad_input(),
+            Self::Sft(error) => error.is_bad_input(),
+            Self::Ppo(error) => error.is_bad_input(),
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod actions;
 mod models;
 mod persist;
 mod references;
+mod resume;
 
 pub use persist::RunState;
 pub use references::NamedModels;
@@ -65,6 +66,12 @@ pub trait Observer {
 
     /// True where the run should save and end after this step.
     fn is_interrupted(&self) -> bool {
+        false
+    }
+
+    /// True where the run should take no more steps, but still measure, save and end as if it were
+    /// over.
+    fn is_out_of_time(&self) -> bool {
         false
     }
 }
@@ -141,11 +148,7 @@ impl Run {
         let horizon = config.horizon();
         let (feed, held_out) = prepare_data(&config, &tokenizer, &data)?;
         check_parts(&config, &feed, reward.as_ref())?;
-        let dir = if resume {
-            RunDir::resume(&config.output.dir)?
-        } else {
-            RunDir::create(&config.output.dir)?
-        };
+        let dir = if resume { resume::open(&config)? } else { RunDir::create(&config.output.dir)? };
         dir.write_config(&config)?;
         dir.write_environment(&environment)?;
         let keep = Keep {
@@ -159,10 +162,7 @@ impl Run {
         if resume && found.is_none() {
             dir.clear_logs()?;
         }
-        let logs = Logs {
-            metrics: dir.log(METRICS, after)?,
-            samples: dir.log(SAMPLES, after)?,
-        };
+        let logs = Logs { metrics: dir.log(METRICS, after)?, samples: dir.log(SAMPLES, after)? };
         let trainer = HybridTrainer::new(config, decoder, tokenizer, horizon)?;
         let mut run = Self {
             trainer,
@@ -215,6 +215,9 @@ impl Run {
             if observer.is_interrupted() && !over {
                 self.save(observer)?;
                 return Ok(self.outcome(Metrics::default(), true));
+            }
+            if observer.is_out_of_time() {
+                break;
             }
             self.save_if_due(observer)?;
         }

@@ -14,8 +14,8 @@ use crate::cache::KvCache;
 use crate::config::{Attends, DecoderConfig, Positions};
 use crate::input::TokenInput;
 use crate::ops::{self, LogprobOptions, Rotation, TokenLogprobs, Visible};
-use crate::sampling::KeptSet;
 use crate::rope::{self, RopeConfig};
+use crate::sampling::KeptSet;
 use block::{Block, Norm, bare_linear};
 
 /// A causal decoder with its head.

@@ -33,9 +33,5 @@ pub(crate) fn terms(
         ..LogprobOptions::default()
     };
     let scored = decoder.token_logprobs_with(hidden, targets, &options);
-    Terms {
-        logprobs: scored.logprobs,
-        mean_logprobs: scored.mean_logprob,
-        log_z: scored.log_z,
-    }
+    Terms { logprobs: scored.logprobs, mean_logprobs: scored.mean_logprob, log_z: scored.log_z }
 }

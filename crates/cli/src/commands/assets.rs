@@ -11,6 +11,7 @@ use hybrid_data::view::View;
 use indicatif::{HumanBytes, ProgressBar};
 use serde::Serialize;
 
+use crate::model;
 use crate::ui::Ui;
 
 /// Pinned small models and data sets, checked by sha256.
@@ -76,9 +77,28 @@ pub(crate) fn source(asset: &Asset, splits: &[&str]) -> Source {
     Source { paths: vec![split.unwrap_or(&asset.path).to_owned()], view }
 }
 
-/// The path behind a model name: a GGUF file, an HF directory or a run directory.
+/// The path behind a model name: a GGUF file or an HF directory, which of a run directory is its
+/// newest complete checkpoint.
 pub(crate) fn resolve_model_path(name: &str, ui: &Ui) -> anyhow::Result<PathBuf> {
-    Ok(resolve(name, Kind::Model, ui)?.path)
+    model::weights_path(resolve(name, Kind::Model, ui)?.path)
+}
+
+/// As [`resolve`], for what can be had without fetching anything; `None` for the rest.
+///
+/// # Errors
+///
+/// A name that nothing has.
+pub(crate) fn present(name: &str, kind: Kind, ui: &Ui) -> anyhow::Result<Option<Asset>> {
+    let store = Store::new(Options::from_env()?);
+    let must_be_fetched = !Path::new(name).exists()
+        && match store.catalogue().get(name) {
+            Some(entry) => store.cached(entry).is_none(),
+            None => name.starts_with("hf:"),
+        };
+    match must_be_fetched {
+        true => Ok(None),
+        false => Ok(Some(store.resolve(name, kind, &BarProgress::new(ui))?)),
+    }
 }
 
 /// [`Progress`] as one bar at a time on stderr.

@@ -30,7 +30,20 @@ fn the_commands() {
 
 #[test]
 fn every_command_has_an_example_that_names_it() {
-    for command in ["generate", "chat", "eval", "inspect", "assets", "devices"] {
+    for command in [
+        "quickstart",
+        "train",
+        "check",
+        "generate",
+        "chat",
+        "eval",
+        "inspect",
+        "report",
+        "export",
+        "merge",
+        "assets",
+        "devices",
+    ] {
         let help = hybrid(&[command, "--help"]).data();
         let example = help.split("\nExample").nth(1).unwrap_or_else(|| panic!("{command}: {help}"));
         assert!(example.contains(&format!("hybrid {command}")), "{help}");

@@ -11,3 +11,4 @@ mod generate;
 mod help;
 mod inspect;
 mod support;
+mod train;

@@ -52,7 +52,9 @@ pub enum PhaseKind {
 }
 
 impl PhaseKind {
-    fn name(self) -> &'static str {
+    /// Its name, as the configuration writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Sft => "sft",
             Self::Ppo => "ppo",

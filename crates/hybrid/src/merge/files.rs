@@ -54,12 +54,7 @@ pub fn merge_folders(
     if let Some(weights) = weights.filter(|weights| weights.len() != folders.len()) {
         return Err(MergeError::Count { weights: weights.len(), sets: folders.len() });
     }
-    let io = |action, path: &Path, source| MergeError::Io { action, path: path.to_owned(), source };
-    fs::create_dir_all(output).map_err(|source| io("create", output, source))?;
-    let mut entries = fs::read_dir(output).map_err(|source| io("read", output, source))?;
-    if entries.next().is_some() {
-        return Err(MergeError::NotEmpty { path: output.to_owned() });
-    }
+    make_empty(output)?;
     let mut average = Average::default();
     for (place, folder) in folders.iter().enumerate() {
         let weight = weights.and_then(|weights| weights.get(place)).copied().unwrap_or(1.0);
@@ -70,13 +65,57 @@ pub fn merge_folders(
     };
     let tensors: BTreeMap<_, _> = average.finish()?.into_iter().map(saved).collect();
     // The weights last: a folder without them is no model to anybody.
-    for name in BESIDE {
-        let (from, to) = (first.join(name), output.join(name));
-        match fs::copy(&from, &to) {
-            Ok(_) => {}
-            Err(source) if source.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(io("copy", &from, source)),
+    copy_beside(first, output)?;
+    Ok(write_tensors(&output.join("model.safetensors"), &tensors)?)
+}
+
+/// Writes a copy of the model in `folder`, such as a checkpoint, to `output`: configuration,
+/// tokenizer and weights, and nothing of what else lies there. `output` must be absent or empty.
+///
+/// # Errors
+///
+/// [`MergeError`] where `folder` holds no model, `output` holds something, or a file cannot be read
+/// or written.
+pub fn copy_folder(folder: &Path, output: &Path) -> Result<(), MergeError> {
+    let failed = |source| MergeError::Weights { path: folder.to_owned(), source };
+    // Reads the headers: what is copied is a model.
+    drop(SafetensorsWeights::open(folder).map_err(failed)?);
+    make_empty(output)?;
+    copy_beside(folder, output)?;
+    let entries = fs::read_dir(folder).map_err(|source| io("read", folder, source))?;
+    for entry in entries {
+        let name = entry.map_err(|source| io("read", folder, source))?.file_name();
+        let is_weights = name.to_str().is_some_and(|name| {
+            name.starts_with("model")
+                && (name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json"))
+        });
+        if is_weights {
+            copy(&folder.join(&name), &output.join(&name))?;
         }
     }
-    Ok(write_tensors(&output.join("model.safetensors"), &tensors)?)
+    Ok(())
+}
+
+fn io(action: &'static str, path: &Path, source: io::Error) -> MergeError {
+    MergeError::Io { action, path: path.to_owned(), source }
+}
+
+/// Makes a folder, which must not hold anything.
+fn make_empty(folder: &Path) -> Result<(), MergeError> {
+    fs::create_dir_all(folder).map_err(|source| io("create", folder, source))?;
+    let mut entries = fs::read_dir(folder).map_err(|source| io("read", folder, source))?;
+    match entries.next() {
+        Some(_) => Err(MergeError::NotEmpty { path: folder.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Copies what `from` has of [`BESIDE`].
+fn copy_beside(from: &Path, to: &Path) -> Result<(), MergeError> {
+    let present = |name: &&&str| from.join(name).exists();
+    BESIDE.iter().filter(present).try_for_each(|name| copy(&from.join(name), &to.join(name)))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), MergeError> {
+    fs::copy(from, to).map(|_| ()).map_err(|source| io("copy", from, source))
 }

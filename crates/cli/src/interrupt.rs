@@ -1,0 +1,33 @@
+//! Ctrl-C: the first asks a long command to end well, the second ends the program.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+
+use crate::exit::INTERRUPTED;
+use crate::ui::Ui;
+
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Takes over Ctrl-C; [`is_asked`] tells of it from then on.
+pub(crate) fn listen(ui: &Ui) -> Result<()> {
+    let is_watched = ui.is_watched();
+    ctrlc::set_handler(move || on_ctrl_c(is_watched)).context("cannot listen for Ctrl-C")
+}
+
+/// True once Ctrl-C was pressed.
+pub(crate) fn is_asked() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}
+
+#[expect(clippy::exit, reason = "the user asks a second time: whatever runs, ends")]
+fn on_ctrl_c(is_watched: bool) {
+    if ASKED.swap(true, Ordering::Relaxed) {
+        std::process::exit(i32::from(INTERRUPTED));
+    }
+    if is_watched {
+        let text = "finishing this step and saving; press Ctrl-C again to stop at once";
+        let _ = writeln!(std::io::stderr(), "\n{text}");
+    }
+}

@@ -1,0 +1,160 @@
+//! What a run configuration names, found and read: model, references, data and reward.
+
+use std::cell::RefCell;
+
+use anyhow::{Context, Result};
+use burn::tensor::Device;
+use hybrid::RunParts;
+use hybrid::config::{BYTE_TOKENIZER, InitSection, RunConfig};
+use hybrid::run::NamedModels;
+use hybrid::run_dir::Environment;
+use hybrid_assets::{Asset, Kind};
+use hybrid_data::load::{self, Located, Part};
+use hybrid_data::tokenizer::Tokenizer;
+use hybrid_model::init::init;
+use hybrid_ppo::config::ReferenceConfig;
+use hybrid_rewards::{BuildEnv, Registry, RewardTree};
+use serde_json::Value;
+
+use crate::commands::assets;
+use crate::device::{self, DeviceChoice};
+use crate::exit::BadInput;
+use crate::model::{self, Loaded};
+use crate::ui::Ui;
+
+/// Finds and reads everything that `config` names, what is soonest read first.
+///
+/// # Errors
+///
+/// Whatever is wrong with a name or with what it stands for.
+pub(crate) fn prepare(config: RunConfig, choice: DeviceChoice, ui: &Ui) -> Result<RunParts> {
+    let device = choice.open()?;
+    let reward = config.reward.as_ref().map(|spec| reward(spec, ui)).transpose()?;
+    let located = Located::find(&config.data, |name, part| {
+        let asset = assets::resolve(name, Kind::Data, ui)?;
+        let splits: &[&str] = match part {
+            Part::Train | Part::Prompts => &["train"],
+            Part::Validation => &["validation", "test"],
+        };
+        anyhow::Ok(assets::source(&asset, splits))
+    })?;
+    let spinner = ui.spinner("reading data");
+    let data = load::load(&config.data, &located, config.seed)?;
+    spinner.finish_and_clear();
+    // What is trained records gradients; what it is held against does not.
+    let Loaded { decoder, tokenizer } = start(&config, &device.clone().autodiff(), ui)?;
+    let references = references(&config, &tokenizer, &device, ui)?;
+    let environment = Environment::new(&choice.to_string(), &device::features());
+    Ok(RunParts { config, decoder, tokenizer, data, reward, references, environment })
+}
+
+/// The model that training starts from.
+fn start(config: &RunConfig, device: &Device, ui: &Ui) -> Result<Loaded> {
+    let init_section = match (&config.model.base, &config.model.init) {
+        (Some(base), _) => return model::load(base, device, ui).context("`model.base`"),
+        (None, Some(init_section)) => init_section,
+        // Refused when the configuration was checked.
+        (None, None) => return Err(BadInput::error("`model.base` is missing")),
+    };
+    let tokenizer = tokenizer(init_section, ui).context("`model.init.tokenizer`")?;
+    let sizes = init_section.to_init(tokenizer.vocab_size());
+    let tokens = tokenizer.vocab_size();
+    if sizes.vocab_size < tokens {
+        return Err(BadInput::error(format!(
+            "`model.init.vocab_size` is {}, must be at least the {tokens} tokens of the tokenizer \
+             `{}`; leave it out to have as many",
+            sizes.vocab_size, init_section.tokenizer
+        )));
+    }
+    let sizes = sizes.to_config().map_err(|error| BadInput::error(error.to_string()))?;
+    Ok(Loaded { decoder: init(&sizes, config.seed, device), tokenizer })
+}
+
+/// The tokenizer of a new model.
+fn tokenizer(section: &InitSection, ui: &Ui) -> Result<Tokenizer> {
+    if section.tokenizer == BYTE_TOKENIZER {
+        return Ok(Tokenizer::bytes()?);
+    }
+    Ok(Tokenizer::from_path(&assets::resolve_model_path(&section.tokenizer, ui)?)?)
+}
+
+/// The models that KL is measured against, where the configuration names any.
+fn references(
+    config: &RunConfig,
+    tokenizer: &Tokenizer,
+    device: &Device,
+    ui: &Ui,
+) -> Result<NamedModels> {
+    let mut references = NamedModels::new();
+    for phase in config.phase.iter().filter(|phase| phase.has_ppo()) {
+        let wanted = phase.reference.as_ref().unwrap_or(&config.ppo.reference);
+        for (part, _) in wanted.parts() {
+            let ReferenceConfig::Model(name) = part else { continue };
+            if references.contains_key(&name) {
+                continue;
+            }
+            let loaded = model::load(&name, device, ui).context("`reference`")?;
+            same_tokens(&name, &loaded.tokenizer, tokenizer)?;
+            references.insert(name, loaded.decoder);
+        }
+    }
+    Ok(references)
+}
+
+/// Log-probabilities of tokens compare only where each id means the same to both models.
+fn same_tokens(name: &str, theirs: &Tokenizer, ours: &Tokenizer) -> Result<()> {
+    let count = ours.vocab_size().max(theirs.vocab_size());
+    let ids = (0..count).filter_map(|id| u32::try_from(id).ok());
+    let different = ids.into_iter().find(|id| ours.token(*id) != theirs.token(*id));
+    let Some(id) = different else { return Ok(()) };
+    let shown = |tokenizer: &Tokenizer| {
+        tokenizer.token(id).map_or_else(|| "nothing".to_owned(), |token| format!("`{token}`"))
+    };
+    Err(BadInput::error(format!(
+        "the reference `{name}` has another vocabulary: token {id} is {} there, and {} in the \
+         policy; name a model with the policy's tokenizer",
+        shown(theirs),
+        shown(ours)
+    )))
+}
+
+/// Builds the reward, fetching what it names.
+pub(crate) fn reward(spec: &Value, ui: &Ui) -> Result<RewardTree> {
+    let find = |name: &str| assets::resolve(name, Kind::Lexicon, ui);
+    let (built, failures) = build(spec, &find)?;
+    match (built, failures.into_iter().next()) {
+        (Ok(tree), _) => Ok(tree),
+        // Why it is not there: the spec is right.
+        (Err(_), Some(failure)) => Err(failure.context("`reward`")),
+        (Err(errors), None) => Err(errors.into()),
+    }
+}
+
+/// Checks the reward as far as that is possible without fetching anything.
+pub(crate) fn check_reward(spec: &Value, ui: &Ui) -> Result<()> {
+    let find = |name: &str| {
+        let asset = assets::present(name, Kind::Lexicon, ui)?;
+        asset.with_context(|| format!("`{name}` is not fetched"))
+    };
+    match build(spec, &find)? {
+        (Err(errors), failures) if errors.0.len() > failures.len() => Err(errors.into()),
+        _ => Ok(()),
+    }
+}
+
+type Built = (Result<RewardTree, hybrid_rewards::SpecErrors>, Vec<anyhow::Error>);
+
+/// Builds the reward with assets from `find`; whatever that failed with is returned, too.
+fn build(spec: &Value, find: &dyn Fn(&str) -> Result<Asset>) -> Result<Built> {
+    let failures = RefCell::new(Vec::new());
+    let assets = |name: &str| match find(name) {
+        Ok(asset) => Ok(asset.path),
+        Err(error) => {
+            let reason = format!("{error:#}");
+            failures.borrow_mut().push(error);
+            Err(reason)
+        }
+    };
+    let built = Registry::builtin()?.build(spec, &BuildEnv { assets: &assets });
+    Ok((built, failures.into_inner()))
+}

@@ -1,0 +1,65 @@
+//! What a run came to, as its last words.
+
+use std::io::Write;
+
+use anyhow::Result;
+use hybrid::{Metrics, Outcome};
+use serde_json::{Map, Value, json};
+
+use super::Finished;
+use crate::ui::Ui;
+
+/// The measurements that `train` tells, with a name for people and their decimals.
+const TOLD: [(&str, &str, usize); 4] = [
+    ("eval/score_mean", "score", 4),
+    ("eval/ref_kl", "KL, nats a response", 3),
+    ("eval/distinct_2", "distinct-2", 4),
+    ("eval/sft_loss", "SFT loss, nats a token", 4),
+];
+
+/// The line for programs: `run_dir`, `steps`, `before`, `after`.
+pub(crate) fn as_json(outcome: &Outcome) -> Map<String, Value> {
+    let told = |metrics: &Metrics| -> Map<String, Value> {
+        let value = |name: &str| metrics.get(name).map(|value| (name.to_owned(), json!(value)));
+        TOLD.iter().filter_map(|(name, ..)| value(name)).collect()
+    };
+    let mut line = Map::new();
+    line.insert("run_dir".to_owned(), json!(outcome.run_dir.to_string_lossy()));
+    line.insert("steps".to_owned(), json!(outcome.steps));
+    line.insert("before".to_owned(), Value::Object(told(&outcome.before)));
+    line.insert("after".to_owned(), Value::Object(told(&outcome.after)));
+    line
+}
+
+/// Prints the line, or a table before and after.
+pub(crate) fn print(finished: &Finished, ui: &Ui) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let outcome = &finished.outcome;
+    if ui.json {
+        writeln!(out, "{}", Value::Object(as_json(outcome)))?;
+        return Ok(());
+    }
+    let rows = rows(outcome);
+    if !rows.is_empty() {
+        writeln!(out, "{:<24} {:>10} {:>10}", "held out", "before", "after")?;
+    }
+    for row in rows {
+        writeln!(out, "{row}")?;
+    }
+    writeln!(out, "steps   {}", outcome.steps)?;
+    writeln!(out, "run     {}", outcome.run_dir.display())?;
+    Ok(writeln!(out, "report  {}", finished.report.display())?)
+}
+
+/// A line for each measurement that was made.
+fn rows(outcome: &Outcome) -> Vec<String> {
+    let row = |(name, label, decimals): &(&str, &str, usize)| {
+        let [before, after] = [&outcome.before, &outcome.after].map(|metrics| metrics.get(name));
+        let number = |value: Option<f64>| {
+            value.map_or_else(|| "–".to_owned(), |value| format!("{value:.*}", *decimals))
+        };
+        let row = format!("{label:<24} {:>10} {:>10}", number(before), number(after));
+        before.or(after).map(|_| row)
+    };
+    TOLD.iter().filter_map(row).collect()
+}
