@@ -34,7 +34,7 @@ pub(crate) fn assert_close(what: &str, ours: &[f32], expected: &[f32], tolerance
     let finite = expected.iter().filter(|value| value.is_finite());
     let scale = finite.fold(1.0_f32, |largest, value| largest.max(value.abs()));
     for (index, (a, b)) in ours.iter().zip(expected).enumerate() {
-        let same = a.is_nan() && b.is_nan() || a == b;
+        let same = a.is_nan() && b.is_nan() || a.to_bits() == b.to_bits();
         let close = same || (a - b).abs() <= tolerance * scale;
         assert!(close, "{what}[{index}]: {a}, expected {b} (scale {scale})");
     }

@@ -51,3 +51,6 @@ pub fn softcap<const D: usize>(input: Tensor<D>, cap: f64) -> Tensor<D> {
 
 #[cfg(test)]
 mod fixtures;
+
+#[cfg(test)]
+mod tests;

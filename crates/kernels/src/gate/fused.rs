@@ -123,7 +123,7 @@ vectorised! {
 vectorised! {
     fn gelu_tanh(input: &[f32], values: &mut [f32], slopes: &mut [f32]) {
         // 2·√(2/π) and its 0.044715-fold: x · σ(x · (a + b·x²)).
-        const A: f32 = 1.595_769_1;
+        const A: f32 = 1.595_769_2;
         const B: f32 = 0.071_354_82;
         map(input, values, |x| x * sigmoid(x * (A + B * x * x)));
         map(input, slopes, |x| {
@@ -142,14 +142,14 @@ fn normal(x: f32) -> f32 {
     let t = 1.0 / (1.0 + 0.5 * z);
     let mut fit = 0.170_872_77_f32;
     fit = fit * t - 0.822_152_23;
-    fit = fit * t + 1.488_515_87;
-    fit = fit * t - 1.135_203_98;
+    fit = fit * t + 1.488_515_9;
+    fit = fit * t - 1.135_204;
     fit = fit * t + 0.278_868_07;
     fit = fit * t - 0.186_288_06;
     fit = fit * t + 0.096_784_18;
     fit = fit * t + 0.374_091_96;
-    fit = fit * t + 1.000_023_68;
-    fit = fit * t - 1.265_512_23;
+    fit = fit * t + 1.000_023_7;
+    fit = fit * t - 1.265_512_2;
     let upper = 0.5 * t * exp(fit - z * z);
     if x > 0.0 { 1.0 - upper } else { upper }
 }
