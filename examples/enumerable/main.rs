@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use burn::module::Module;
 use burn::tensor::Device;
+use hybrid::config::Override;
 use hybrid::{HybridTrainer, Prompt, Reference, RunConfig};
 use hybrid_data::encode::Encoded;
 use hybrid_model::Decoder;
@@ -40,6 +41,8 @@ struct Options {
     updates: Option<usize>,
     json: bool,
     plot: Option<PathBuf>,
+    /// Changes of the algorithm's configuration, as `optim.lr=1e-3`.
+    set: Vec<Override>,
 }
 
 /// A reward for every answer.
@@ -64,7 +67,7 @@ fn main() -> Result<()> {
     for task in tasks(&options)? {
         for estimator in chosen(&options.estimator, &["gae", "a2c", "reinforce"]) {
             for seed in options.seed.map_or(vec![1, 2, 3], |seed| vec![seed]) {
-                let found = train(&task, &estimator, seed, options.updates)?;
+                let found = train(&task, &estimator, seed, &options)?;
                 report(&task, &estimator, seed, &found, &options)?;
                 points.push((task.name.clone(), estimator.clone(), found));
             }
@@ -118,10 +121,10 @@ fn report(task: &Task, estimator: &str, seed: u64, found: &Found, options: &Opti
 }
 
 /// Trains the reference by supervised steps, then the policy by the algorithm.
-fn train(task: &Task, estimator: &str, seed: u64, updates: Option<usize>) -> Result<Found> {
-    let updates = updates.unwrap_or(if estimator == "gae" { 300 } else { 1200 });
+fn train(task: &Task, estimator: &str, seed: u64, options: &Options) -> Result<Found> {
+    let updates = options.updates.unwrap_or(if estimator == "gae" { 300 } else { 1200 });
     let reference = reference(seed)?;
-    let config = config(task, estimator, seed, updates)?;
+    let config = config(task, estimator, seed, updates, &options.set)?;
     let mut trainer = HybridTrainer::new(config, reference, tokenizer(), updates)?;
     let frozen = Reference::frozen(&trainer.policy().decoder);
     let before = world::log_probabilities(&frozen.parts()[0].0);
@@ -157,11 +160,12 @@ fn train(task: &Task, estimator: &str, seed: u64, updates: Option<usize>) -> Res
 /// one of its neighbours.
 fn reference(seed: u64) -> Result<Decoder> {
     let steps = 150;
-    let config = run_config(&format!(
-        "seed = {seed}\n[model]\nbase = \"-\"\n[train]\nmicro_batch = 64\nmax_length = 8\n\
+    let text = format!(
+        "seed = {seed}\n[model]\nbase = \"given\"\n[data]\ntrain = \"given\"\n[train]\nmicro_batch = 64\nmax_length = 8\n\
          [optim]\noptimizer = \"adamw\"\nlr = 2e-3\nscheduler = \"constant\"\n\
          [[phase]]\nkind = \"sft\"\nsteps = {steps}\n"
-    ))?;
+    );
+    let config = run_config(&text, &[])?;
     let decoder = world::fresh(seed, &Device::flex())?;
     let mut trainer = HybridTrainer::new(config, decoder, tokenizer(), steps)?;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -183,10 +187,16 @@ fn walk(rng: &mut ChaCha8Rng) -> Encoded {
     Encoded { loss_mask: vec![true; ids.len()], ids }
 }
 
-fn config(task: &Task, estimator: &str, seed: u64, updates: usize) -> Result<RunConfig> {
+fn config(
+    task: &Task,
+    estimator: &str,
+    seed: u64,
+    updates: usize,
+    set: &[Override],
+) -> Result<RunConfig> {
     let (epochs, minibatch, lr) = if estimator == "gae" { (4, 128, 2e-3) } else { (1, 256, 2e-3) };
-    run_config(&format!(
-        "seed = {seed}\n[model]\nbase = \"-\"\n\
+    let text = format!(
+        "seed = {seed}\n[model]\nbase = \"given\"\n[data]\ntrain = \"given\"\n\
          [train]\nmicro_batch = 256\nmax_length = 8\n\
          [rollout]\nbatch_size = 1\nsamples = 256\nmax_new_tokens = {LENGTH}\nignore_eos = true\n\
          [optim]\noptimizer = \"adam\"\nlr = {lr}\nscheduler = \"linear\"\n\
@@ -195,11 +205,12 @@ fn config(task: &Task, estimator: &str, seed: u64, updates: usize) -> Result<Run
          [reward]\ntype = \"length\"\n\
          [[phase]]\nkind = \"ppo\"\nsteps = {updates}\n",
         task.beta
-    ))
+    );
+    run_config(&text, set)
 }
 
-fn run_config(text: &str) -> Result<RunConfig> {
-    Ok(hybrid::config::parse(text, Path::new("enumerable.toml"), &[])?)
+fn run_config(text: &str, set: &[Override]) -> Result<RunConfig> {
+    Ok(hybrid::config::parse(text, Path::new("enumerable.toml"), set)?)
 }
 
 fn tokenizer() -> hybrid_data::tokenizer::Tokenizer {
@@ -249,6 +260,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
             "--seed" => options.seed = Some(value()?.parse()?),
             "--updates" => options.updates = Some(value()?.parse()?),
             "--plot" => options.plot = Some(value()?.into()),
+            "--set" => options.set.push(value()?.parse()?),
             "--json" => options.json = true,
             other => bail!("unknown argument `{other}`; see the first lines of the example"),
         }

@@ -30,3 +30,6 @@ pub const FOLDER: &str = "checkpoints";
 pub fn path_of(run_dir: &Path, step: u64) -> PathBuf {
     run_dir.join(FOLDER).join(format!("step-{step}"))
 }
+
+#[cfg(test)]
+mod tests;

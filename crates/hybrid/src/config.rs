@@ -138,3 +138,6 @@ impl RunConfig {
         self.phase.iter().any(PhaseConfig::has_sft)
     }
 }
+
+#[cfg(test)]
+mod tests;

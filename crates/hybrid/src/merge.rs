@@ -134,3 +134,6 @@ fn fits<'a>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! What a run trains: the decoder, and what estimates its values.
 
-use burn::module::Module;
-use burn::tensor::Device;
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::Tensor;
 use hybrid_model::Decoder;
 use hybrid_model::value::ValueHead;
 
@@ -47,9 +47,9 @@ impl Policy {
         let width = decoder.config().embedding_size;
         let head = || ValueHead::zeros(width, &device);
         let critic = (values == ValueSource::Separate)
-            .then(|| Critic { decoder: tracked(decoder.clone(), &device), value_head: head() });
+            .then(|| Critic { decoder: tracked(decoder.clone()), value_head: head() });
         let value_head = (values == ValueSource::Shared).then(head);
-        Self { decoder: tracked(decoder, &device), value_head, critic }
+        Self { decoder: tracked(decoder), value_head, critic }
     }
 
     /// True where the policy can estimate values.
@@ -60,6 +60,16 @@ impl Policy {
 }
 
 /// The same decoder with parameters that record gradients.
-fn tracked(decoder: Decoder, device: &Device) -> Decoder {
-    if decoder.device().is_autodiff() { decoder } else { decoder.train().to_device(device) }
+fn tracked(decoder: Decoder) -> Decoder {
+    decoder.map(&mut Tracker)
+}
+
+struct Tracker;
+
+impl ModuleMapper for Tracker {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, tensor) = (param.id, param.val());
+        drop(param);
+        Param::initialized(id, tensor.autodiff().detach().require_grad())
+    }
 }

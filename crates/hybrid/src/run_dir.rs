@@ -171,3 +171,6 @@ impl RunDir {
         write().map_err(|source| RunDirError::io("write", &path, source))
     }
 }
+
+#[cfg(test)]
+mod tests;

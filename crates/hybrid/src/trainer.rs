@@ -281,3 +281,6 @@ fn value_source(config: &RunConfig) -> ValueSource {
         Critic::Separate => ValueSource::Separate,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,8 +68,8 @@ struct Table<'a> {
 impl Table<'_> {
     /// The first `length` entries of a row.
     fn row<'t, T>(&self, table: &'t [T], row: usize, length: usize) -> &'t [T] {
-        let rows = table.chunks(self.width.max(1));
-        rows.skip(row).next().and_then(|row| row.get(..length.min(row.len()))).unwrap_or_default()
+        let mut rows = table.chunks(self.width.max(1));
+        rows.nth(row).and_then(|row| row.get(..length.min(row.len()))).unwrap_or_default()
     }
 
     fn batch(&self, lengths: &[usize], longest: usize) -> SftBatch {

@@ -158,9 +158,20 @@ fn tokenizers() {
     insta::assert_snapshot!(damaged(|folder| {
         fs::write(folder.join("tokenizer_config.json"), "{\"eos_token\": \"<end>\"}").unwrap();
     }), @r#"error: the `eos_token` "<end>" is not in the tokenizer's vocabulary; correct `eos_token` in `tokenizer_config.json`, or add the token to `tokenizer.json`"#);
-    insta::assert_snapshot!(damaged(|folder| {
-        fs::write(folder.join("tokenizer_config.json"), "{\"chat_template\": \"{% if\"}").unwrap();
-    }), @"error: the tokenizer's chat template cannot be used: the chat template is not valid Jinja; correct it, or give another one as `chat_template`: syntax error: unexpected end of input, expected expression (in chat_template:1)");
+}
+
+#[test]
+fn a_chat_template_that_does_not_parse_matters_to_chats_only() {
+    let folder = copy_of_model();
+    let config = folder.path().join("tokenizer_config.json");
+    fs::write(config, "{\"chat_template\": \"{% if\"}").unwrap();
+    let ask = |more: &[&str]| {
+        let model = folder.path().to_str().unwrap();
+        let base = ["generate", model, "--prompt", "a", "--max-new-tokens", "1"];
+        hybrid(&[&base[..], more].concat())
+    };
+    ask(&["--raw"]).data();
+    insta::assert_snapshot!(ask(&["--chat"]).bad_input(), @"error: `--prompt`: the tokenizer's chat template cannot be used: the chat template is not valid Jinja; correct it, or give another one as `chat_template`: syntax error: unexpected end of input, expected expression (in chat_template:1)");
 }
 
 #[test]

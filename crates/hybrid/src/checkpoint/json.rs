@@ -30,6 +30,5 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Checkpoint
 /// of another version of the program.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, CheckpointError> {
     let text = fs::read(path).map_err(|source| CheckpointError::io("read", path, source))?;
-    serde_json::from_slice(&text)
-        .map_err(|error| CheckpointError::damaged(path, error.to_string()))
+    serde_json::from_slice(&text).map_err(|error| CheckpointError::damaged(path, error.to_string()))
 }

@@ -53,7 +53,9 @@ pub fn write_tensors(
         let view = TensorView::new(dtype, tensor.shape.clone(), bytes).map_err(failed)?;
         views.insert(name.as_str(), view);
     }
-    safetensors::serialize_to_file(views, None, path).map_err(failed)
+    // Python's `transformers` refuses weights that do not say so.
+    let metadata = [("format".to_owned(), "pt".to_owned())].into();
+    safetensors::serialize_to_file(views, Some(metadata), path).map_err(failed)
 }
 
 /// Reads a safetensors file, one tensor at a time: the file is never in memory as a whole.

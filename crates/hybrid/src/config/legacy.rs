@@ -28,6 +28,11 @@ pub(super) struct Conflict {
     pub(super) problem: String,
 }
 
+/// The design document's keys.
+pub(super) fn names() -> Vec<String> {
+    KEYS.iter().map(|(old, _)| (*old).to_owned()).collect()
+}
+
 /// Today's path for a key of the design document.
 pub(super) fn today(key: &str) -> Option<KeyPath> {
     let (_, path) = KEYS.iter().find(|(old, _)| *old == key)?;

@@ -43,7 +43,10 @@ pub fn parse(text: &str, path: &Path, overrides: &[Override]) -> Result<RunConfi
     for change in overrides {
         change.apply(&mut root)?;
     }
-    let config: RunConfig = serde_path_to_error::deserialize(Value::Object(root))
+    // TOML tables have no order; with none in JSON either, both formats give the same bytes.
+    let mut value = Value::Object(root);
+    value.sort_all_objects();
+    let config: RunConfig = serde_path_to_error::deserialize(value)
         .map_err(|error| reader.refused(&error.path().into(), &error.inner().to_string()))?;
     match check::check(&config) {
         Ok(()) => Ok(config),
@@ -129,20 +132,28 @@ impl Reader<'_> {
         self.renamed.iter().find(|renamed| renamed.new.holds(path))
     }
 
-    /// Where the value at `path` was written.
+    /// Where the value at `path` was written, or, where the file does not have it, what changed
+    /// something inside it.
     fn place(&self, path: &KeyPath) -> Place {
-        let changes = |change: &&Override| change.path().holds(path);
-        if let Some(change) = self.overrides.iter().rev().find(changes) {
-            return change.place();
+        let last_change = |test: &dyn Fn(&KeyPath) -> bool| {
+            self.overrides.iter().rev().find(|change| test(change.path())).map(Override::place)
+        };
+        if let Some(place) = last_change(&|changed| changed.holds(path)) {
+            return place;
         }
         let written = match self.renamed(path) {
             Some(renamed) => KeyPath(vec![Part::Key(renamed.old.to_owned())]),
             None => path.clone(),
         };
-        self.file(match self.format {
+        let position = match self.format {
             Format::Toml => json::locate(self.text, &written),
             Format::Json => None,
-        })
+        };
+        let inside = |changed: &KeyPath| !path.0.is_empty() && path.holds(changed);
+        match last_change(&inside) {
+            Some(place) if position.is_none() => place,
+            _ => self.file(position),
+        }
     }
 
     fn file(&self, position: Option<(usize, usize)>) -> Place {

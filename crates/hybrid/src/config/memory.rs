@@ -155,3 +155,6 @@ fn readable(bytes: u64) -> String {
         None => format!("{bytes} B"),
     }
 }
+
+#[cfg(test)]
+mod tests;

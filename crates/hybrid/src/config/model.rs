@@ -103,7 +103,7 @@ impl InitSection {
         }
         // The tokenizer is not there yet: any vocabulary shows whether the other sizes fit.
         let fits = self.to_init(self.vocab_size.unwrap_or(256)).to_config();
-        fits.map(|_| ()).map_err(|error| Problem::new("model.init", error.to_string()))
+        fits.map(|_| ()).map_err(|error| Problem::in_section("model.init", &error.to_string()))
     }
 }
 

@@ -114,8 +114,8 @@ impl Override {
                             Some(item) => item,
                             None => {
                                 return wrong(format!(
-                                    "`{so_far}` has {count} entries, counted from 0, so there is \
-                                     no `{so_far}[{index}]`"
+                                    "there is no `{so_far}[{index}]`: the array has length {count}, and the \
+                                     first entry is `{so_far}[0]`"
                                 ));
                             }
                         }

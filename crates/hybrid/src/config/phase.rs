@@ -312,3 +312,6 @@ impl PhaseConfig {
 
 /// More steps or cycles in a phase are a typing error.
 const MAX_STEPS: usize = 100_000_000;
+
+#[cfg(test)]
+mod tests;

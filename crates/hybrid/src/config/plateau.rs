@@ -117,3 +117,6 @@ impl Plateau {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

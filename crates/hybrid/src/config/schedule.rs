@@ -40,7 +40,7 @@ pub struct Schedule {
     pub kind: ScheduleKind,
     /// The value at the start, after the warm-up.
     pub from: f64,
-    /// The value at the last step.
+    /// The value at the last step; a `constant` schedule has none.
     pub to: f64,
     /// Steps over which the value first rises from 0 to `from`.
     pub warmup: usize,
@@ -235,8 +235,8 @@ impl Curriculum {
             let text = format!("`{key}` is exponential, so none of its numbers can be 0");
             return Err(Problem::new(key, text));
         }
-        if let Some(measure) = &self.by
-            && !(measure.from.is_finite() && measure.to.is_finite() && measure.from != measure.to)
+        if let Some(Measure { from, to, .. }) = &self.by
+            && !(from.is_finite() && to.is_finite() && (to - from).abs() > 0.0)
         {
             let text = format!("`{key}.by` needs two finite numbers `from` and `to` that differ");
             return Err(Problem::new(&format!("{key}.by"), text));
@@ -247,3 +247,6 @@ impl Curriculum {
 
 /// More steps in one cycle are a typing error.
 const MAX_STEPS: usize = 1_000_000;
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! From serde's words for a refused key or value to ours.
 
+use super::legacy;
 use super::path::{KeyPath, Part};
 use super::rollout::PENALTIES;
 
@@ -47,7 +48,9 @@ fn unknown_key(path: &KeyPath, name: &str, known: &[String]) -> String {
              `typical_p`"
         );
     }
+    let old = if table.0.is_empty() { legacy::names() } else { Vec::new() };
     let near = nearest(name, known)
+        .or_else(|| nearest(name, &old))
         .map(|near| format!("did you mean `{}`? ", table.join(Part::Key(near.clone()))));
     let near = near.unwrap_or_default();
     match known {

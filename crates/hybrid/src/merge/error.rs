@@ -84,7 +84,7 @@ pub enum MergeError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: WeightsError,
+        source: Box<WeightsError>,
     },
     /// A result that cannot be written.
     #[error("cannot {action} `{}`", path.display())]

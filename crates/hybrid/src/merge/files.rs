@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use hybrid_model::weights::safetensors::SafetensorsWeights;
-use hybrid_model::weights::{TensorSpec, WeightSource};
+use hybrid_model::weights::{TensorSpec, WeightSource, WeightsError};
 
 use super::{Average, MergeError, MergeTensor, NamedTensors};
 use crate::checkpoint::{SavedData, SavedTensor, write_tensors};
@@ -27,7 +27,10 @@ const BESIDE: &[&str] = &[
 ///
 /// [`MergeError::Weights`] naming the folder.
 pub fn read_folder(folder: &Path) -> Result<NamedTensors, MergeError> {
-    let failed = |source| MergeError::Weights { path: folder.to_owned(), source };
+    let failed = |source: WeightsError| MergeError::Weights {
+        path: folder.to_owned(),
+        source: Box::new(source),
+    };
     let weights = SafetensorsWeights::open(folder).map_err(failed)?;
     let read = |TensorSpec { name, shape }: TensorSpec| {
         let values = weights.read(&name)?;
@@ -74,7 +77,10 @@ pub fn merge_folders(
 /// [`MergeError`] where `folder` holds no model, `output` holds something, or a file cannot be read
 /// or written.
 pub fn copy_folder(folder: &Path, output: &Path) -> Result<(), MergeError> {
-    let failed = |source| MergeError::Weights { path: folder.to_owned(), source };
+    let failed = |source| MergeError::Weights {
+        path: folder.to_owned(),
+        source: Box::new(source),
+    };
     // Reads the headers: what is copied is a model.
     drop(SafetensorsWeights::open(folder).map_err(failed)?);
     make_empty(output)?;

@@ -1,0 +1,194 @@
+//! `docs/config.md` is made of the doc comments of the tables' structs, and must be current.
+
+mod source;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use self::source::{Field, Kind, Type, read_types};
+use super::*;
+
+/// Set this to have the page rewritten instead of compared.
+const UPDATE: &str = "HYBRID_UPDATE_DOCS";
+
+/// Where the structs of the tables stand.
+const SOURCES: &[&str] = &[
+    "crates/hybrid/src/config.rs",
+    "crates/hybrid/src/config",
+    "crates/data/src/config.rs",
+    "crates/data/src/reader.rs",
+    "crates/optim/src",
+    "crates/ppo/src/config.rs",
+    "crates/ppo/src/config",
+    "crates/ppo/src/score.rs",
+    "crates/sft/src",
+];
+
+const INTRODUCTION: &str = "\
+# Configuration
+
+Every key of a run, made from the doc comments of the structs that hold them. A file is TOML or JSON
+with the same keys; `hybrid check CONFIG` prints it with all defaults filled in, and `--set
+ppo.clip_range=0.1` changes one value. What is not listed here is refused, with the nearest name.
+Parameters of each optimizer and scheduler are in `docs/algorithms/optim.md`, rewards in
+`docs/rewards.md`, metrics in `docs/metrics.md`.
+
+The design document's keys also work, at the top of the file: `LRATE` is `optim.lr`, `OPTIMIZER`
+`optim.optimizer`, `SCHEDULER` `optim.scheduler`, `NUM_TRAINING_STEPS` `optim.total_steps`,
+`NUM_WARMUP_STEPS` `optim.warmup_steps`, `REWARD` `reward`. An old and a new key together is an error.
+";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The smallest value of each table that has no place in the default configuration, and which of its
+/// keys must be given.
+fn smallest_tables() -> BTreeMap<&'static str, (Value, Vec<&'static str>)> {
+    fn filled<T: Serialize + serde::de::DeserializeOwned>(value: Value) -> Value {
+        let table: T = serde_json::from_value(value).expect("a table");
+        serde_json::to_value(table).expect("JSON")
+    }
+    let metric = json!({"metric": "a/b"});
+    BTreeMap::from([
+        ("model.init", (filled::<InitSection>(json!({})), vec![])),
+        ("phase", (filled::<PhaseConfig>(json!({"kind": "sft"})), vec!["kind"])),
+        ("phase.mix", (filled::<MixConfig>(json!({"sft_coef": 1})), vec!["sft_coef"])),
+        ("phase.mix.sft_coef", (json!({"kind": "linear", "warmup": 0}), vec!["from", "to"])),
+        (
+            "phase.curriculum",
+            (filled::<Curriculum>(json!({"from": [1, 1], "to": [1, 1]})), vec!["from", "to"]),
+        ),
+        ("phase.curriculum.by", (json!({}), vec!["metric", "from", "to"])),
+        ("phase.until", (filled::<UntilConfig>(metric.clone()), vec!["metric"])),
+        ("output.keep_best", (filled::<KeepBest>(metric), vec!["metric"])),
+    ])
+}
+
+/// Writes the tables, one after the other, and remembers every key.
+struct Page {
+    types: BTreeMap<String, Type>,
+    smallest: BTreeMap<&'static str, (Value, Vec<&'static str>)>,
+    text: String,
+    keys: Vec<String>,
+}
+
+impl Page {
+    fn make() -> Self {
+        let mut types = BTreeMap::new();
+        for source in SOURCES {
+            read_types(&root().join(source), &mut types);
+        }
+        let mut page = Self {
+            types,
+            smallest: smallest_tables(),
+            text: INTRODUCTION.to_owned(),
+            keys: Vec::new(),
+        };
+        let defaults = serde_json::to_value(RunConfig::default()).expect("JSON");
+        page.table("", "RunConfig", &defaults);
+        page
+    }
+
+    fn table(&mut self, path: &str, name: &str, defaults: &Value) {
+        let table = self.types.get(name).unwrap_or_else(|| panic!("no struct `{name}`")).clone();
+        let (defaults, required) = match self.smallest.get(path) {
+            Some((smallest, required)) => (smallest.clone(), required.clone()),
+            None => (defaults.clone(), Vec::new()),
+        };
+        if !path.is_empty() {
+            let title = if path == "phase" { "[[phase]]".to_owned() } else { format!("[{path}]") };
+            let _ = write!(self.text, "\n## `{title}`\n\n{}\n", table.doc);
+        }
+        self.text.push_str("\n| key | default | meaning |\n|---|---|---|\n");
+        let mut inner = Vec::new();
+        for field in &table.fields {
+            let key =
+                if path.is_empty() { field.name.clone() } else { format!("{path}.{}", field.name) };
+            let nested = self.types.get(field.inner()).filter(|inner| inner.kind == Kind::Table);
+            let default = match defaults.get(&field.name) {
+                _ if required.contains(&field.name.as_str()) => "required".to_owned(),
+                None | Some(Value::Null) => String::new(),
+                Some(_) if nested.is_some() => String::new(),
+                Some(value) => format!("`{value}`"),
+            };
+            let meaning = self.meaning(field);
+            let _ = writeln!(self.text, "| `{}` | {default} | {meaning} |", field.name);
+            if nested.is_some() {
+                let value = defaults.get(&field.name).cloned().unwrap_or_default();
+                inner.push((key.clone(), field.inner().to_owned(), value));
+            }
+            self.keys.push(key);
+        }
+        for (key, name, value) in inner {
+            self.table(&key, &name, &value);
+        }
+    }
+
+    /// A field's own words and, where it is one of several words, theirs.
+    fn meaning(&self, field: &Field) -> String {
+        let mut text = field.doc.clone();
+        if let Some(choice) = self.types.get(field.inner()).filter(|t| t.kind == Kind::Choice) {
+            for word in &choice.fields {
+                let _ = write!(text, "<br>`\"{}\"`: {}", word.name, word.doc);
+            }
+        }
+        text.replace('|', "\\|")
+    }
+}
+
+#[test]
+fn the_page_is_current() {
+    let page = Page::make();
+    let path = root().join("docs/config.md");
+    if std::env::var_os(UPDATE).is_some() {
+        std::fs::write(&path, &page.text).expect("a writable page");
+        return;
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = written.lines().zip(page.text.lines()).position(|(a, b)| a != b);
+    assert!(
+        written == page.text,
+        "docs/config.md is not current from line {} on: run `{UPDATE}=1 cargo test --workspace \
+         --lib the_page_is_current` and commit it",
+        differs.unwrap_or_else(|| written.lines().count().min(page.text.lines().count())) + 1
+    );
+}
+
+#[test]
+fn every_key_is_on_the_page_and_says_what_it_means() {
+    let page = Page::make();
+    let mut defaults = serde_json::to_value(RunConfig::default()).expect("JSON");
+    // What has no entry by default, once.
+    for (path, (smallest, _)) in smallest_tables() {
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let (parent, key) = pointer.rsplit_once('/').expect("a path");
+        if let Some(parent) = defaults.pointer_mut(parent).and_then(Value::as_object_mut) {
+            parent.insert(key.to_owned(), smallest);
+        }
+    }
+    let mut missing = Vec::new();
+    collect(&defaults, "", &page.keys, &mut missing);
+    assert!(missing.is_empty(), "not documented: {missing:?}");
+    let empty: Vec<&str> = page.text.lines().filter(|line| line.ends_with("|  |")).collect();
+    assert!(empty.is_empty(), "without a meaning: {empty:?}");
+    assert!(page.keys.len() > 80, "{} keys", page.keys.len());
+}
+
+/// Every key of `value` that is not among `known`; a key inside a documented text stays unseen.
+fn collect(value: &Value, path: &str, known: &[String], missing: &mut Vec<String>) {
+    let Some(fields) = value.as_object() else { return };
+    for (name, inner) in fields {
+        let key = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        if !known.contains(&key) {
+            missing.push(key.clone());
+        }
+        let has_table = known.iter().any(|other| other.starts_with(&format!("{key}.")));
+        if has_table || !known.contains(&key) {
+            collect(inner, &key, known, missing);
+        }
+    }
+}
