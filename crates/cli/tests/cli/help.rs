@@ -10,13 +10,19 @@ fn the_commands() {
     Usage: hybrid [OPTIONS] <COMMAND>
 
     Commands:
-      generate  Continue prompts with a model
-      chat      Talk with a chat model
-      eval      Measure perplexity on texts
-      inspect   Show examples as tokens, the trained ones marked
-      assets    List and fetch pinned models and data sets
-      devices   List the devices that were compiled in and are there
-      help      Print this message or the help of the given subcommand(s)
+      quickstart  Fetch a small model and data, train by SFT and PPO, show what changed
+      train       Train a model as a run file says
+      check       Check a run file and show the effective configuration
+      generate    Continue prompts with a model
+      chat        Talk with a chat model
+      eval        Measure perplexity on texts
+      inspect     Show examples as tokens, the trained ones marked
+      report      Make one HTML page of a run
+      export      Write a run's newest weights as a Hugging Face folder
+      merge       Average the weights of several checkpoints
+      assets      List and fetch pinned models and data sets
+      devices     List the devices that were compiled in and are there
+      help        Print this message or the help of the given subcommand(s)
 
     Options:
       -q, --quiet    Print no progress and no warnings
@@ -24,7 +30,9 @@ fn the_commands() {
       -h, --help     Print help
       -V, --version  Print version
 
-    Example: hybrid generate smollm2-135m-instruct --prompt "Hello" --greedy
+    Examples:
+      hybrid quickstart
+      hybrid generate smollm2-135m-instruct --prompt "Hello" --greedy
     "#);
 }
 

@@ -198,18 +198,18 @@ fn what_is_wrong_is_named_before_anything_is_written() {
         assert!(!Path::new(&task.path("run")).exists());
         message
     };
-    insta::assert_snapshot!(refused(&["ppo.clip_rnge=0.1"]), @"");
-    insta::assert_snapshot!(refused(&["reward.type=lenght"]), @"");
-    insta::assert_snapshot!(refused(&["data.train=DIR/none.jsonl"]), @"");
-    insta::assert_snapshot!(refused(&["model.init.vocab_size=20"]), @"");
-    insta::assert_snapshot!(refused(&["ppo.reference=DIR/none"]), @"");
-    insta::assert_snapshot!(refused(&["optim.lr"]), @"");
+    insta::assert_snapshot!(refused(&["ppo.clip_rnge=0.1"]), @"error: --set ppo.clip_rnge=0.1: `ppo.clip_rnge` is not known: did you mean `ppo.clip_range`? `ppo` takes `estimator`, `baseline`, `epochs`, `minibatch_size`, `clip_range`, `value_clip_range`, `value_coef`, `entropy_coef`, `gamma`, `gae_lambda`, `dual_clip`, `target_kl`, `max_ratio`, `whiten_rewards`, `whiten_advantages`, `whiten_scope`, `kl`, `scores`, `missing_eos_penalty`, `truncated`, `score_at`, `critic`, `critic_warmup_steps`, `reference` and `compat`");
+    insta::assert_snapshot!(refused(&["reward.type=lenght"]), @"error: the reward spec has a mistake at `type`: unknown reward `lenght`; did you mean `length`? the known rewards are `bleu`, `cer`, `chrf`, `exact_match`, `field`, `gate`, `geometric_mean`, `group_normalize`, `jaccard`, `lagrangian`, `length`, `levenshtein`, `max`, `min`, `product`, `regex`, `rouge_1`, `rouge_2`, `rouge_3`, `rouge_l`, `rouge_lsum`, `sentiment`, `ter`, `token_f1`, `weighted_sum` and `wer`");
+    insta::assert_snapshot!(refused(&["data.train=DIR/none.jsonl"]), @"error: there is no file or directory `DIR/none.jsonl`");
+    insta::assert_snapshot!(refused(&["model.init.vocab_size=20"]), @"error: `model.init.vocab_size` is 20, must be at least the 258 tokens of the tokenizer `byte`; leave it out to have as many");
+    insta::assert_snapshot!(refused(&["ppo.reference=DIR/none"]), @"error: `reference`: there is no file or directory `DIR/none`");
+    insta::assert_snapshot!(refused(&["optim.lr"]), @"error: --set optim.lr: this has no `=`; write `key=value`, as `ppo.clip_range=0.1`");
 
     let text = std::fs::read_to_string(task.path("run.toml")).unwrap();
     let text = text.replace("[reward]\ntype = \"length\"\nmax = 6\n", "");
     std::fs::write(task.path("bare.toml"), text).unwrap();
-    insta::assert_snapshot!(task.refused(&["train", "DIR/bare.toml"]), @"");
-    insta::assert_snapshot!(task.refused(&["train", "DIR/none.toml"]), @"");
+    insta::assert_snapshot!(task.refused(&["train", "DIR/bare.toml"]), @r#"error: DIR/bare.toml: `reward` is missing, and PPO has nothing to maximise: add one, as `[reward]`, `type = "sentiment"`"#);
+    insta::assert_snapshot!(task.refused(&["train", "DIR/none.toml"]), @"error: cannot read the configuration `DIR/none.toml`: No such file or directory (os error 2)");
 }
 
 #[test]
@@ -217,7 +217,136 @@ fn a_check_prints_the_run_file_it_would_follow() {
     let task = Task::new();
     let shown = task.hybrid(&["check", "DIR/run.toml", "--set", "ppo.epochs=3"]).data();
     let dir = task.folder.path().to_str().unwrap().to_owned();
-    insta::assert_snapshot!(shown.replace(&dir, "DIR"), @"");
+    insta::assert_snapshot!(shown.replace(&dir, "DIR"), @r#"
+    seed = 3
+
+    [model.init]
+    tokenizer = "byte"
+    model_type = "gpt2"
+    hidden_size = 16
+    layers = 2
+    heads = 2
+    context = 64
+    tie_embeddings = true
+
+    [data]
+    train = ["DIR/rows.jsonl"]
+    prompts = []
+    validation = 8
+    text_unit = "file"
+    clean_html = false
+    shuffle = false
+
+    [data.columns]
+
+    [data.filter]
+    non_empty = false
+
+    [train]
+    batch_size = 4
+    micro_batch = 4
+    max_length = 32
+    packing = false
+    on_non_finite = "abort"
+    shared_optimizer = true
+    check_tolerance = 0.0001
+    drift_every = 10
+
+    [sft]
+    label_smoothing = 0.0
+    z_loss_coef = 0.0
+
+    [rollout]
+    batch_size = 4
+    samples = 1
+    max_new_tokens = 6
+    temperature = 1.0
+    top_k = 0
+    top_p = 1.0
+    min_p = 0.0
+    typical_p = 1.0
+    stop = []
+    ignore_eos = false
+
+    [optim]
+    lr = 0.001
+    decay_all = false
+    warmup_steps = 0
+    max_grad_norm = 1.0
+
+    [optim.optimizer]
+    type = "adamw"
+    betas = [0.9, 0.999]
+    eps = 0.00000001
+    epsilon_hat = false
+
+    [optim.scheduler]
+    type = "linear"
+
+    [ppo]
+    estimator = "gae"
+    epochs = 3
+    minibatch_size = 4
+    clip_range = 0.2
+    value_clip_range = 0.2
+    value_coef = 0.1
+    entropy_coef = 0.0
+    gamma = 1.0
+    gae_lambda = 0.95
+    whiten_rewards = false
+    whiten_advantages = true
+    whiten_scope = "batch"
+    truncated = "terminal"
+    score_at = "last"
+    critic = "shared"
+    critic_warmup_steps = 0
+    reference = "phase_start"
+
+    [ppo.kl]
+    placement = "reward"
+    kind = "fixed"
+    coef = 0.05
+
+    [ppo.scores]
+    normalize = "none"
+
+    [reward]
+    max = 6
+    type = "length"
+
+    [[phase]]
+    kind = "sft"
+    steps = 2
+
+    [[phase]]
+    kind = "hybrid"
+    cycles = 2
+
+    [eval]
+    every = 0
+    prompts = 4
+    samples = 2
+    temperature = 1.0
+    batch_size = 16
+
+    [output]
+    dir = "DIR/run"
+    save_every = 1
+    keep_last = 9
+    tensorboard = true
+    samples_every = 10
+    log_every = 1
+
+    # 6 steps
+    # memory, about, for 11744 parameters:
+    #   weights       45.9 KiB
+    #   gradients     45.9 KiB
+    #   optimizer     91.9 KiB
+    #   reference     45.9 KiB
+    #   activations  562.0 KiB
+    #   kv_cache      32.0 KiB
+    #   total        791.6 KiB
+    "#);
     std::fs::write(task.path("shown.toml"), &shown).unwrap();
     assert_eq!(task.hybrid(&["check", "DIR/shown.toml"]).data(), shown);
     assert_eq!(task.hybrid(&["train", "DIR/shown.toml", "--dry-run"]).data(), shown);
