@@ -12,8 +12,11 @@ struct Example {
 }
 
 /// Every example target of the workspace; [`run`] fails when one has no row here.
-const EXAMPLES: &[Example] =
-    &[Example { name: "resave", args: &["golden/gguf/qwen3.gguf", "{folder}/qwen3"] }];
+const EXAMPLES: &[Example] = &[
+    Example { name: "resave", args: &["golden/gguf/qwen3.gguf", "{folder}/qwen3"] },
+    Example { name: "train_speed", args: &["1", "8", "1"] },
+    Example { name: "enumerable", args: &["--reward", "echo", "--estimator", "gae", "--seed", "1"] },
+];
 
 /// Runs every registered example and returns how many there were.
 ///
