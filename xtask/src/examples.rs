@@ -15,7 +15,10 @@ struct Example {
 const EXAMPLES: &[Example] = &[
     Example { name: "resave", args: &["golden/gguf/qwen3.gguf", "{folder}/qwen3"] },
     Example { name: "train_speed", args: &["1", "8", "1"] },
-    Example { name: "enumerable", args: &["--reward", "echo", "--estimator", "gae", "--seed", "1"] },
+    Example {
+        name: "enumerable",
+        args: &["--reward", "echo", "--estimator", "gae", "--seed", "1"],
+    },
 ];
 
 /// Runs every registered example and returns how many there were.

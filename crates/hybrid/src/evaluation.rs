@@ -154,7 +154,8 @@ impl HybridTrainer {
         let sum = |row: &Vec<f32>| row.iter().map(|value| f64::from(*value)).sum::<f64>();
         let theirs = mean(reference.logprobs(&rows, 1.0, size).iter().map(sum));
         let decoder = self.policy().decoder.valid();
-        let ours = mean(decoder_logprobs(&decoder, &rows, 1.0, size).iter().map(|(_, row)| sum(row)));
+        let ours =
+            mean(decoder_logprobs(&decoder, &rows, 1.0, size).iter().map(|(_, row)| sum(row)));
         Some(ours - theirs)
     }
 

@@ -5,8 +5,8 @@
 //! there is no mask to get wrong afterwards.
 
 use burn::tensor::{Int, Tensor, TensorData};
-use hybrid_model::ops::LogprobOptions;
 use hybrid_model::input::Rows;
+use hybrid_model::ops::LogprobOptions;
 use hybrid_model::{Decoder, KeptSet, TokenInput};
 
 use crate::policy::Policy;

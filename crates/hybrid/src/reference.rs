@@ -38,12 +38,7 @@ impl Reference {
 
     /// Log-probabilities of every row's completion, in nats.
     #[must_use]
-    pub fn logprobs(
-        &self,
-        rows: &[Sequence<'_>],
-        temperature: f64,
-        size: usize,
-    ) -> Vec<Vec<f32>> {
+    pub fn logprobs(&self, rows: &[Sequence<'_>], temperature: f64, size: usize) -> Vec<Vec<f32>> {
         let mut sums: Vec<Vec<f32>> =
             rows.iter().map(|row| vec![0.0; row.completion_ids.len()]).collect();
         for (decoder, weight) in &self.parts {

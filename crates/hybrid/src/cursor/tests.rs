@@ -46,13 +46,9 @@ fn cycles_alternate_after_a_phase_of_one_kind() {
 
 #[test]
 fn a_curriculum_goes_from_sft_to_ppo() {
-    let curriculum =
-        Curriculum { from: [2, 0], to: [0, 2], kind: ScheduleKind::Linear, by: None };
-    let phases = [PhaseConfig {
-        cycles: Some(3),
-        curriculum: Some(curriculum),
-        ..phase(PhaseKind::Hybrid)
-    }];
+    let curriculum = Curriculum { from: [2, 0], to: [0, 2], kind: ScheduleKind::Linear, by: None };
+    let phases =
+        [PhaseConfig { cycles: Some(3), curriculum: Some(curriculum), ..phase(PhaseKind::Hybrid) }];
     assert_eq!(steps(&phases, |_| Metrics::default()), "sssppp");
 }
 
@@ -61,11 +57,8 @@ fn a_measured_curriculum_waits_for_success_and_never_goes_back() {
     let by = Measure { metric: "m".to_owned(), from: 0.0, to: 1.0 };
     let curriculum =
         Curriculum { from: [1, 0], to: [0, 1], kind: ScheduleKind::Linear, by: Some(by) };
-    let phases = [PhaseConfig {
-        cycles: Some(5),
-        curriculum: Some(curriculum),
-        ..phase(PhaseKind::Hybrid)
-    }];
+    let phases =
+        [PhaseConfig { cycles: Some(5), curriculum: Some(curriculum), ..phase(PhaseKind::Hybrid) }];
     let success = |step| Metrics::from_iter([("m".to_owned(), if step == 1 { 1.0 } else { 0.0 })]);
     assert_eq!(steps(&phases, success), "ssppp");
 }

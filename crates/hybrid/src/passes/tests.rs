@@ -36,7 +36,9 @@ fn a_row_says_the_same_alone_and_among_others() {
         let together = forward_decoder(&decoder, &all, options);
         let alone: Vec<f32> = all
             .iter()
-            .flat_map(|row| read(forward_decoder(&decoder, std::slice::from_ref(row), options).logprobs))
+            .flat_map(|row| {
+                read(forward_decoder(&decoder, std::slice::from_ref(row), options).logprobs)
+            })
             .collect();
         assert_close(&read(together.logprobs), &alone, SAME_MODEL);
     }
@@ -84,7 +86,8 @@ fn kept_sets_renormalise() {
     let mut all = sequences(&rows);
     let only: Vec<KeptSet> = vec![KeptSet::Only(vec![33, 40]), KeptSet::Only(vec![34])];
     all[2].kept = Some(&only);
-    let whole = read(forward_decoder(&decoder, &sequences(&rows), PassOptions::logprobs(1.0)).logprobs);
+    let whole =
+        read(forward_decoder(&decoder, &sequences(&rows), PassOptions::logprobs(1.0)).logprobs);
     let kept = read(forward_decoder(&decoder, &all, PassOptions::logprobs(1.0)).logprobs);
     // One token left: it is certain. Two: more probable than among all.
     assert!(kept[7].abs() < 1e-5, "{}", kept[7]);

@@ -81,9 +81,7 @@ impl Run {
         metrics.set("time/rollout_tokens_per_second", tokens as f64 / seconds);
         let rows = repeated(&prompts, responses.len());
         let scored = match &self.scorer {
-            Some(scorer) => {
-                scorer.score(&rows, &responses, self.trainer.counters().steps, true)?
-            }
+            Some(scorer) => scorer.score(&rows, &responses, self.trainer.counters().steps, true)?,
             None => vec![Scored::default(); responses.len()],
         };
         for (name, values) in Scorer::by_component(&scored) {

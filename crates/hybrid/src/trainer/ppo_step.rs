@@ -95,11 +95,11 @@ impl HybridTrainer {
     ) -> Result<PpoStats, HybridError> {
         check_alignment(prompts, responses, scores.len())?;
         let rows = self.sequences(prompts, responses);
-        let mut stats = PpoStats { tokens: rows.iter().map(Sequence::len).sum(), ..PpoStats::default() };
+        let mut stats =
+            PpoStats { tokens: rows.iter().map(Sequence::len).sum(), ..PpoStats::default() };
         let (episodes, entropy) = self.episodes(&rows, responses, scores)?;
         stats.metrics.set("rollout/entropy", entropy);
-        let prepared =
-            ppo::prepare(&episodes, self.kl.coef(), &mut self.scores, &self.config.ppo)?;
+        let prepared = ppo::prepare(&episodes, self.kl.coef(), &mut self.scores, &self.config.ppo)?;
         stats.metrics.extend(named(prepared.stats.metrics()));
         stats.metrics.set("ppo/kl_coef", self.kl.coef());
         let counted = prepared.counted();
@@ -200,7 +200,12 @@ impl HybridTrainer {
     }
 
     /// A forward pass with gradients over some rows, beside the constants of the rollout.
-    fn loss_inputs(&self, rollout: &Rollout<'_>, rows: &[usize], advantages: Vec<f32>) -> LossInputs {
+    fn loss_inputs(
+        &self,
+        rollout: &Rollout<'_>,
+        rows: &[usize],
+        advantages: Vec<f32>,
+    ) -> LossInputs {
         let config = &self.config.ppo;
         let sequences: Vec<Sequence<'_>> = rows
             .iter()
@@ -270,7 +275,8 @@ impl HybridTrainer {
         responses: &[Response],
         scores: &[Option<f64>],
     ) -> Result<(Vec<Episode>, f64), HybridError> {
-        let size = self.config.train.micro_batch.sequences(self.config.train.max_length, rows.len());
+        let size =
+            self.config.train.micro_batch.sequences(self.config.train.max_length, rows.len());
         let measured = self.measure(rows, size);
         let temperature = self.config.rollout.temperature;
         let reference =
@@ -279,7 +285,8 @@ impl HybridTrainer {
             let old: Vec<&[f32]> = measured.iter().map(|row| row.logprobs.as_slice()).collect();
             self.check_logprobs(phase, responses, &old, reference.as_deref())?;
         }
-        let entropy = mean(measured.iter().flat_map(|row| &row.entropy).map(|nats| f64::from(*nats)));
+        let entropy =
+            mean(measured.iter().flat_map(|row| &row.entropy).map(|nats| f64::from(*nats)));
         let mut reference = reference.map(Vec::into_iter);
         let episodes = rows.iter().zip(responses).zip(measured).zip(scores);
         let episode = |(((row, response), measured), score): (
@@ -322,7 +329,8 @@ impl HybridTrainer {
             let mut entropy = entropy.as_slice();
             for (row, member) in group.iter().zip(&members) {
                 let tokens = member.completion_ids.len();
-                let states = if options.values { tokens + usize::from(member.value_after) } else { 0 };
+                let states =
+                    if options.values { tokens + usize::from(member.value_after) } else { 0 };
                 measured[*row] = Measured {
                     logprobs: take(&mut logprobs, tokens),
                     values: take(&mut values, states),
@@ -396,10 +404,16 @@ fn check_alignment(
         };
         let tokens = response.completion_ids.len();
         if prompt.ids.is_empty() {
-            return unusable("prompt", "has no tokens; the first answer needs a state to come from");
+            return unusable(
+                "prompt",
+                "has no tokens; the first answer needs a state to come from",
+            );
         }
         if tokens == 0 {
-            return unusable("the response to prompt", "has no tokens, so there is nothing to learn");
+            return unusable(
+                "the response to prompt",
+                "has no tokens, so there is nothing to learn",
+            );
         }
         if response.logprobs.len() != tokens
             || response.kept.as_ref().is_some_and(|kept| kept.len() != tokens)
@@ -419,7 +433,8 @@ impl HybridTrainer {
     #[must_use]
     pub fn drift(&self, before: &Decoder, prompts: &[&Prompt], responses: &[Response]) -> f64 {
         let rows = self.sequences(prompts, responses);
-        let size = self.config.train.micro_batch.sequences(self.config.train.max_length, rows.len());
+        let size =
+            self.config.train.micro_batch.sequences(self.config.train.max_length, rows.len());
         let temperature = self.config.rollout.temperature;
         let total = |decoder: &Decoder| {
             let rows = decoder_logprobs(decoder, &rows, temperature, size);

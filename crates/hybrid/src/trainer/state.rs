@@ -11,7 +11,9 @@ use hybrid_ppo::{KlController, ScoreMoments};
 use serde::{Deserialize, Serialize};
 
 use super::{Counters, HybridTrainer};
-use crate::checkpoint::{SavedData, SavedTensor, read_json, read_tensors, write_json, write_tensors};
+use crate::checkpoint::{
+    SavedData, SavedTensor, read_json, read_tensors, write_json, write_tensors,
+};
 use crate::error::HybridError;
 use crate::policy::{Critic, Policy};
 
@@ -153,7 +155,9 @@ fn restore_values(
         let expected = critic.decoder.values();
         for (name, old) in &expected {
             if values.get(name).is_none_or(|new| new.len() != old.len()) {
-                return Err(format!("the critic's parameter `{name}` is missing or of another size"));
+                return Err(format!(
+                    "the critic's parameter `{name}` is missing or of another size"
+                ));
             }
         }
         let decoder = Decoder::from_values(critic.decoder.config(), values, &device);

@@ -76,7 +76,8 @@ fn the_gradient_does_not_depend_on_the_order_of_rows_or_on_micro_batches() {
 #[test]
 fn a_mixed_step_adds_the_two_gradients() {
     let start = weights(&trainer(SGD));
-    let demonstration = Encoded { ids: vec![65, 66, 67, 68], loss_mask: vec![false, true, true, true] };
+    let demonstration =
+        Encoded { ids: vec![65, 66, 67, 68], loss_mask: vec![false, true, true, true] };
     let delta = |weights: Vec<f32>| -> Vec<f32> {
         weights.iter().zip(&start).map(|(after, before)| after - before).collect()
     };
