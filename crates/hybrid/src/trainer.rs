@@ -133,6 +133,10 @@ impl HybridTrainer {
     }
 
     /// The weights as they are now.
+    ///
+    /// # Panics
+    ///
+    /// Never: the policy is only away while `apply` holds the trainer.
     #[must_use]
     #[expect(clippy::expect_used, reason = "`apply` puts the policy back before it returns")]
     pub fn policy(&self) -> &Policy {
