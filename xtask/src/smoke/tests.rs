@@ -44,8 +44,8 @@ fn generated_tokens_are_counted_and_their_logprobs_are_numbers() {
 #[cfg(unix)]
 fn run_script(script: &str, expect: fn(&Output) -> Result<()>) -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
-    let check = Check::new("a check", &["-c", script], expect);
-    run_check(Path::new("sh"), folder.path(), &check)
+    let smoke = Smoke { binary: Path::new("sh"), folder: folder.path() };
+    smoke.check("a check", &["-c", script].map(str::to_owned), &expect)
 }
 
 #[cfg(unix)]

@@ -77,10 +77,7 @@ pub fn merge_folders(
 /// [`MergeError`] where `folder` holds no model, `output` holds something, or a file cannot be read
 /// or written.
 pub fn copy_folder(folder: &Path, output: &Path) -> Result<(), MergeError> {
-    let failed = |source| MergeError::Weights {
-        path: folder.to_owned(),
-        source: Box::new(source),
-    };
+    let failed = |source| MergeError::Weights { path: folder.to_owned(), source: Box::new(source) };
     // Reads the headers: what is copied is a model.
     drop(SafetensorsWeights::open(folder).map_err(failed)?);
     make_empty(output)?;

@@ -37,7 +37,10 @@ fn reductions_take_every_length() {
         let xs: Vec<f32> = (0..n).map(|i| ((i * 37) % 41) as f32 - 20.0).collect();
         let ys: Vec<f32> = (0..n).map(|i| ((i * 13) % 17) as f32).collect();
         assert_eq!(sum(&xs, |x| x), xs.iter().sum::<f32>());
-        assert_eq!(sum2(&xs, &ys, |x, y| x * y), xs.iter().zip(&ys).map(|(x, y)| x * y).sum());
+        assert_eq!(
+            sum2(&xs, &ys, |x, y| x * y),
+            xs.iter().zip(&ys).map(|(x, y)| x * y).sum::<f32>()
+        );
         let largest = xs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         assert_eq!(max(&xs), largest);
     }
