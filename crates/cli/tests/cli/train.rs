@@ -216,127 +216,11 @@ fn what_is_wrong_is_named_before_anything_is_written() {
 fn a_check_prints_the_run_file_it_would_follow() {
     let task = Task::new();
     let shown = task.hybrid(&["check", "DIR/run.toml", "--set", "ppo.epochs=3"]).data();
-    let dir = task.folder.path().to_str().unwrap().to_owned();
-    insta::assert_snapshot!(shown.replace(&dir, "DIR"), @r#"
-    seed = 3
-
-    [model.init]
-    tokenizer = "byte"
-    model_type = "gpt2"
-    hidden_size = 16
-    layers = 2
-    heads = 2
-    context = 64
-    tie_embeddings = true
-
-    [data]
-    train = ["DIR/rows.jsonl"]
-    prompts = []
-    validation = 8
-    text_unit = "file"
-    clean_html = false
-    shuffle = false
-
-    [data.columns]
-
-    [data.filter]
-    non_empty = false
-
-    [train]
-    batch_size = 4
-    micro_batch = 4
-    max_length = 32
-    packing = false
-    on_non_finite = "abort"
-    shared_optimizer = true
-    check_tolerance = 0.0001
-    drift_every = 10
-
-    [sft]
-    label_smoothing = 0.0
-    z_loss_coef = 0.0
-
-    [rollout]
-    batch_size = 4
-    samples = 1
-    max_new_tokens = 6
-    temperature = 1.0
-    top_k = 0
-    top_p = 1.0
-    min_p = 0.0
-    typical_p = 1.0
-    stop = []
-    ignore_eos = false
-
-    [optim]
-    lr = 0.001
-    decay_all = false
-    warmup_steps = 0
-    max_grad_norm = 1.0
-
-    [optim.optimizer]
-    type = "adamw"
-    betas = [0.9, 0.999]
-    eps = 0.00000001
-    epsilon_hat = false
-
-    [optim.scheduler]
-    type = "linear"
-
-    [ppo]
-    estimator = "gae"
-    epochs = 3
-    minibatch_size = 4
-    clip_range = 0.2
-    value_clip_range = 0.2
-    value_coef = 0.1
-    entropy_coef = 0.0
-    gamma = 1.0
-    gae_lambda = 0.95
-    whiten_rewards = false
-    whiten_advantages = true
-    whiten_scope = "batch"
-    truncated = "terminal"
-    score_at = "last"
-    critic = "shared"
-    critic_warmup_steps = 0
-    reference = "phase_start"
-
-    [ppo.kl]
-    placement = "reward"
-    kind = "fixed"
-    coef = 0.05
-
-    [ppo.scores]
-    normalize = "none"
-
-    [reward]
-    max = 6
-    type = "length"
-
-    [[phase]]
-    kind = "sft"
-    steps = 2
-
-    [[phase]]
-    kind = "hybrid"
-    cycles = 2
-
-    [eval]
-    every = 0
-    prompts = 4
-    samples = 2
-    temperature = 1.0
-    batch_size = 16
-
-    [output]
-    dir = "DIR/run"
-    save_every = 1
-    keep_last = 9
-    tensorboard = true
-    samples_every = 10
-    log_every = 1
-
+    for line in ["seed = 3", "epochs = 3", "hidden_size = 16", "clip_range = 0.2", "max = 6"] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
+    }
+    let comments: Vec<&str> = shown.lines().filter(|line| line.starts_with('#')).collect();
+    insta::assert_snapshot!(comments.join("\n"), @"
     # 6 steps
     # memory, about, for 11744 parameters:
     #   weights       45.9 KiB
@@ -346,7 +230,7 @@ fn a_check_prints_the_run_file_it_would_follow() {
     #   activations  562.0 KiB
     #   kv_cache      32.0 KiB
     #   total        791.6 KiB
-    "#);
+    ");
     std::fs::write(task.path("shown.toml"), &shown).unwrap();
     assert_eq!(task.hybrid(&["check", "DIR/shown.toml"]).data(), shown);
     assert_eq!(task.hybrid(&["train", "DIR/shown.toml", "--dry-run"]).data(), shown);
