@@ -9,7 +9,8 @@ use crate::config;
 fn trainer(extra: &str) -> HybridTrainer {
     let text = format!(
         "seed = 7\nmodel.base = \"given\"\ndata.train = \"given\"\nreward.type = \"length\"\n\
-         train.max_length = 64\nrollout = {{ batch_size = 4, max_new_tokens = 6 }}\n{extra}\n\
+         train.max_length = 64\nrollout.batch_size = 4\nrollout.max_new_tokens = 6\n\
+         ppo.minibatch_size = 4\n{extra}\n\
          [[phase]]\nkind = \"hybrid\"\ncycles = 4\n"
     );
     let config = config::parse(&text, std::path::Path::new("test.toml"), &[])
@@ -37,7 +38,7 @@ fn prompts() -> Vec<Prompt> {
 
 /// Plain gradient descent without clipping shows the gradient itself.
 const SGD: &str = "optim = { optimizer = \"sgd\", lr = 1.0, scheduler = \"constant\", \
-                   max_grad_norm = 0.0, weight_decay = 0.0 }\nppo.epochs = 1\nppo.minibatch_size = 16";
+                   max_grad_norm = 0.0, weight_decay = 0.0 }\nppo.epochs = 1";
 
 fn weights(trainer: &HybridTrainer) -> Vec<f32> {
     trainer.policy().decoder.values().into_values().flatten().collect()
@@ -201,7 +202,7 @@ fn a_trainer_that_was_saved_goes_on_bit_for_bit() {
 fn truncated_sampling_trains_the_renormalised_policy() {
     // With the kept sets the sampler's log-probabilities equal the trainer's; the checks would stop
     // the first update otherwise.
-    for sampling in ["top_k = 4", "top_p = 0.6", "min_p = 0.2", "typical_p = 0.5"] {
+    for sampling in ["top_k = 4", "top_p = 0.6", "min_p = 0.99", "typical_p = 0.5"] {
         let rollout = format!("rollout.{sampling}");
         let mut trainer = with_reference(trainer(&rollout));
         let prompts = prompts();
