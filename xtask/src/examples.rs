@@ -14,6 +14,7 @@ struct Example {
 /// Every example target of the workspace; [`run`] fails when one has no row here.
 const EXAMPLES: &[Example] = &[
     Example { name: "resave", args: &["golden/gguf/qwen3.gguf", "{folder}/qwen3"] },
+    Example { name: "custom_reward", args: &[] },
     Example { name: "train_speed", args: &["1", "8", "1"] },
     Example {
         name: "enumerable",

@@ -197,6 +197,10 @@ impl Run {
     ///
     /// [`HybridError`]; the newest checkpoint is then where a resumed run goes on.
     pub fn finish(mut self, observer: &mut dyn Observer) -> Result<Outcome, HybridError> {
+        if self.state.finished {
+            let after = self.state.after.clone().into_iter().collect();
+            return Ok(self.outcome(after, false));
+        }
         let phases = self.trainer.config().phase.clone();
         if self.state.cursor == Cursor::default() && self.trainer.counters().steps == 0 {
             self.begin_phase(0)?;
@@ -222,6 +226,7 @@ impl Run {
             self.save_if_due(observer)?;
         }
         let after = self.measure("after", observer)?;
+        self.state.after = after.clone().into_iter().collect();
         self.state.finished = true;
         self.save(observer)?;
         self.merge_now()?;

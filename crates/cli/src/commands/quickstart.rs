@@ -101,6 +101,8 @@ fn configuration(args: &QuickstartArgs) -> Result<RunConfig> {
 
 /// Leaves the SFT steps as they are and takes the PPO steps out.
 fn remove_ppo(config: &mut RunConfig) {
+    // The learning rate falls over the steps of the whole run, as it does beside PPO.
+    config.optim.total_steps = Some(config.horizon());
     config.phase.retain(|phase| phase.kind != PhaseKind::Ppo);
     for phase in config.phase.iter_mut().filter(|phase| phase.kind == PhaseKind::Hybrid) {
         phase.ppo_steps = Some(0);

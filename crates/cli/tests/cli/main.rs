@@ -10,5 +10,6 @@ mod eval;
 mod generate;
 mod help;
 mod inspect;
+mod kill;
 mod support;
 mod train;

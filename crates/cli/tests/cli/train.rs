@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::support::{Outcome, command, finish, hybrid};
 
 /// A folder with a run file and its data.
-struct Task {
+pub(crate) struct Task {
     folder: TempDir,
 }
 
@@ -57,7 +57,7 @@ keep_last = 9
 "#;
 
 impl Task {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let rows: String = (0..24)
             .map(|row| {
@@ -70,16 +70,16 @@ impl Task {
         Self { folder }
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
-    fn hybrid(&self, args: &[&str]) -> Outcome {
+    pub(crate) fn hybrid(&self, args: &[&str]) -> Outcome {
         hybrid(&self.args(args))
     }
 
     /// The arguments with `DIR` replaced.
-    fn args(&self, args: &[&str]) -> Vec<String> {
+    pub(crate) fn args(&self, args: &[&str]) -> Vec<String> {
         let dir = self.folder.path().to_str().unwrap();
         args.iter().map(|arg| arg.replace("DIR", dir)).collect()
     }
@@ -93,7 +93,12 @@ impl Task {
 
     /// The lines of the run's `metrics.jsonl` without their times.
     fn metrics(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.path("run/metrics.jsonl")).unwrap();
+        self.metrics_of("run")
+    }
+
+    /// The same of a run in a folder of its own.
+    pub(crate) fn metrics_of(&self, run: &str) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path(&format!("{run}/metrics.jsonl"))).unwrap();
         text.lines().map(|line| without_times(serde_json::from_str(line).unwrap())).collect()
     }
 

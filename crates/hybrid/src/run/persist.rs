@@ -29,8 +29,12 @@ pub struct RunState {
     pub reward: Option<serde_json::Value>,
     /// Measured before the first step.
     pub before: BTreeMap<String, f64>,
+    /// Measured after the last step.
+    pub after: BTreeMap<String, f64>,
     /// The newest value of the metric by which the best checkpoint is kept.
     pub best_metric: Option<f64>,
+    /// Bytes of `metrics.jsonl` and of `samples.jsonl`.
+    pub log_bytes: [u64; 2],
     /// Seconds spent.
     pub elapsed_s: f64,
     /// True once the last measurement is done.
@@ -78,6 +82,7 @@ impl Run {
         // A log that is behind its checkpoint could not be continued.
         self.logs.metrics.flush()?;
         self.logs.samples.flush()?;
+        state.log_bytes = [self.logs.metrics.bytes()?, self.logs.samples.bytes()?];
         let (trainer, ema, before_sft) = (&self.trainer, &self.ema, &self.before_sft);
         let step = trainer.counters().steps;
         let mut parts = |folder: &Path| -> Result<(), PartsError> {
@@ -99,6 +104,9 @@ impl Run {
     pub(super) fn restore(&mut self, checkpoint: &Path) -> Result<(), HybridError> {
         let state: RunState = read_json(&checkpoint.join(STATE))?;
         self.trainer.load(checkpoint)?;
+        let [metrics, samples] = state.log_bytes;
+        self.logs.metrics.truncate(metrics)?;
+        self.logs.samples.truncate(samples)?;
         if let Some(decay) = self.trainer.config().output.merge_ema {
             let average = named(read_tensors(&checkpoint.join(EMA))?);
             self.ema = Some(Ema::new(decay, average)?);

@@ -55,6 +55,30 @@ impl JsonlLog {
         write().map_err(|source| RunDirError::io("write", &self.path, source))
     }
 
+    /// Bytes of the log so far.
+    ///
+    /// # Errors
+    ///
+    /// [`RunDirError::Io`] where the file cannot say.
+    pub fn bytes(&self) -> Result<u64, RunDirError> {
+        let length = self.file.metadata().map(|metadata| metadata.len());
+        length.map_err(|source| RunDirError::io("read", &self.path, source))
+    }
+
+    /// Drops what comes after `bytes`, as [`Self::bytes`] once said: lines of the step of a
+    /// checkpoint that were written after it. A log that is shorter stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`RunDirError::Io`] where the file cannot be cut.
+    pub fn truncate(&mut self, bytes: u64) -> Result<(), RunDirError> {
+        if self.bytes()? <= bytes {
+            return Ok(());
+        }
+        let cut = self.file.set_len(bytes).and_then(|()| self.file.seek(SeekFrom::Start(bytes)));
+        cut.map(|_| ()).map_err(|source| RunDirError::io("write", &self.path, source))
+    }
+
     /// Waits until every line is on the disk. To be called before a checkpoint is written, so that
     /// the log is never behind it.
     ///
