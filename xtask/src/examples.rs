@@ -18,7 +18,18 @@ const EXAMPLES: &[Example] = &[
     Example { name: "train_speed", args: &["1", "8", "1"] },
     Example {
         name: "enumerable",
-        args: &["--reward", "echo", "--estimator", "gae", "--seed", "1"],
+        args: &[
+            "--reward",
+            "echo",
+            "--seed",
+            "1",
+            "--estimator",
+            "gae",
+            "--updates",
+            "60",
+            "--at-least",
+            "0.8",
+        ],
     },
 ];
 
