@@ -11,20 +11,27 @@
 //! 6. [`post`] — what is done to a reward's numbers afterwards.
 //! 7. [`spec`] — a JSON or TOML spec to a tree of all these, with every mistake found at once.
 //! 8. [`rows`] — the JSON rows that a scoring tool reads.
-//! 9. [`error`] — everything that can be refused, and where.
+//! 9. [`linear`] — a text classifier of one's own: training, calibration, held-out numbers.
+//! 10. [`validation`] — how well scores agree with people's labels.
+//! 11. [`error`] — everything that can be refused, and where.
 //!
 //! A score is `Option<f64>`: `None` is "no score", never NaN and never a silent 0.
 
 pub mod column;
 pub mod combine;
 pub mod error;
+pub mod linear;
 pub mod metrics;
 pub mod post;
 pub mod reward;
 pub mod rows;
 pub mod sample;
 pub mod spec;
+pub mod validation;
 
+mod corpus;
+mod hash;
+mod language;
 mod text;
 
 #[cfg(test)]
