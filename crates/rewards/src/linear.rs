@@ -5,7 +5,7 @@
 //!
 //! 1. [`features`] — text to a sparse vector.
 //! 2. [`fit`] — the regression.
-//! 3. [`train`] — the parts, the calibration and the held-out numbers.
+//! 3. [`mod@train`] — the parts, the calibration and the held-out numbers.
 //! 4. [`Model`] — what comes out: it scores texts, and is one JSON file.
 
 use std::fs;

@@ -9,7 +9,7 @@ use super::features::Sparse;
 /// Pairs of steps and gradient changes that are remembered.
 const MEMORY: usize = 10;
 const MAX_ITERATIONS: usize = 1_000;
-/// The search ends where no entry of the gradient is larger than this.
+/// The search ends where no entry of the gradient is larger than this, or the loss falls no more.
 const TOLERANCE: f64 = 1e-7;
 /// Rows that are summed together; fixed, so that sums do not depend on the number of cores.
 const CHUNK: usize = 4_096;
@@ -103,7 +103,12 @@ impl Problem<'_> {
                     history.pop_front();
                 }
             }
+            // Where rounding hides any gain, what is left of the gradient cannot be followed.
+            let stalled = value >= loss;
             (point, loss, gradient) = (next, value, slopes);
+            if stalled {
+                break;
+            }
         }
         let bias = point.pop().unwrap_or(0.0);
         (point, bias)
