@@ -4,7 +4,7 @@
 //! no clock, and owns no source of chance. Read it in this order:
 //!
 //! 1. [`sample`] — what a reward reads: a response with its prompt, targets and fields.
-//! 2. [`column`] — what it returns: an optional number a row, and the parts it was made of.
+//! 2. [`mod@column`] — what it returns: an optional number a row, and the parts it was made of.
 //! 3. [`reward`] — the trait between the two, and the adapter that gives a metric all cores.
 //! 4. [`metrics`] — the rewards that look at text.
 //! 5. [`combine`] — several rewards to one.
