@@ -1,6 +1,6 @@
 //! Several rewards to one: sums, products, gates, group-relative sums and learned multipliers.
 //!
-//! A combinator is a [`Rule`] over the columns of its components; [`Combined`] scores the
+//! A combinator is a [`Rule`] over the columns of its components; `Combined` scores the
 //! components, keeps their parts and carries their states. They nest freely.
 
 use serde_json::{Map, Value};
