@@ -1,6 +1,6 @@
 //! Several rewards to one: sums, products, gates, group-relative sums and learned multipliers.
 //!
-//! A combinator is a [`Rule`] over the columns of its components; [`Combined`] scores the
+//! A combinator is a [`Rule`] over the columns of its components; `Combined` scores the
 //! components, keeps their parts and carries their states. They nest freely.
 
 use serde_json::{Map, Value};
@@ -15,6 +15,7 @@ use crate::spec::registry::{RegisterError, Registry};
 
 pub(crate) use self::group_normalize::normalize_groups;
 
+mod counterfactual;
 mod extremes;
 mod gate;
 mod group_normalize;
@@ -46,6 +47,24 @@ pub trait Rule: Send + Sync {
         context: &Context<'_>,
     ) -> Combination;
 
+    /// Rows to score a second time with another text; most rules have none.
+    fn rewrites(&self, batch: &[Sample<'_>]) -> Vec<Rewrite> {
+        let _ = batch;
+        Vec::new()
+    }
+
+    /// Takes into account how the components scored the `rewrites`, one column a component with one
+    /// entry a rewrite. Only called where there are some.
+    fn compare(
+        &self,
+        inputs: &[Vec<Option<f64>>],
+        rewrites: &[Rewrite],
+        rewritten: &[Vec<Option<f64>>],
+        combined: &mut Combination,
+    ) {
+        let _ = (inputs, rewrites, rewritten, combined);
+    }
+
     /// True where the rule compares responses to one prompt.
     fn needs_group(&self) -> bool {
         false
@@ -65,6 +84,17 @@ pub trait Rule: Send + Sync {
         let _ = state;
         Err(StateError::unexpected("that of a combinator that remembers nothing"))
     }
+}
+
+/// A row with another text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewrite {
+    /// The row's place in the batch.
+    pub row: usize,
+    /// What it asks now.
+    pub prompt: String,
+    /// What it answers now.
+    pub response: String,
 }
 
 /// What a rule returns.
@@ -113,6 +143,28 @@ impl Combined {
     }
 }
 
+impl Combined {
+    /// One column a component. Nothing is learnt from texts that nobody wrote.
+    fn score_rewrites(
+        &self,
+        rewrites: &[Rewrite],
+        batch: &[Sample<'_>],
+        context: &Context<'_>,
+    ) -> Result<Vec<Vec<Option<f64>>>, RewardError> {
+        let context = Context { train: false, ..*context };
+        let sample = |rewrite: &'_ Rewrite| batch.get(rewrite.row).copied();
+        let samples: Vec<Sample<'_>> = rewrites
+            .iter()
+            .filter_map(|rewrite| {
+                let (prompt, response) = (rewrite.prompt.as_str(), rewrite.response.as_str());
+                // The ids are those of the text before.
+                sample(rewrite).map(|old| Sample { prompt, response, token_ids: None, ..old })
+            })
+            .collect();
+        self.nodes.iter().map(|node| Ok(node.score(&samples, &context)?.value)).collect()
+    }
+}
+
 impl Reward for Combined {
     fn needs(&self) -> Needs {
         let own = Needs { group: self.rule.needs_group(), ..Needs::default() };
@@ -130,7 +182,12 @@ impl Reward for Combined {
             parts.extend(column.parts);
             notes.extend(column.notes);
         }
-        let combined = self.rule.combine(&inputs, batch, context);
+        let mut combined = self.rule.combine(&inputs, batch, context);
+        let rewrites = self.rule.rewrites(batch);
+        if !rewrites.is_empty() {
+            let rewritten = self.score_rewrites(&rewrites, batch, context)?;
+            self.rule.compare(&inputs, &rewrites, &rewritten, &mut combined);
+        }
         notes.extend(combined.notes);
         Ok(Column { value: combined.value, parts, notes })
     }
@@ -215,6 +272,7 @@ pub(crate) fn require_components(
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     weighted_sum::register(registry)?;
     product::register(registry)?;
+    counterfactual::register(registry)?;
     extremes::register(registry)?;
     gate::register(registry)?;
     group_normalize::register(registry)?;

@@ -66,3 +66,9 @@ pub(crate) fn assert_close(got: Option<f64>, want: Option<f64>, tolerance: f64, 
     };
     assert!(close, "{what}: got {got:?}, want {want:?}");
 }
+
+/// What `reference/rewards_breadth.py` computed.
+pub(crate) fn breadth() -> Value {
+    let text = std::fs::read_to_string(golden_folder().join("breadth.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}

@@ -4,27 +4,34 @@
 //! no clock, and owns no source of chance. Read it in this order:
 //!
 //! 1. [`sample`] — what a reward reads: a response with its prompt, targets and fields.
-//! 2. [`column`] — what it returns: an optional number a row, and the parts it was made of.
+//! 2. [`mod@column`] — what it returns: an optional number a row, and the parts it was made of.
 //! 3. [`reward`] — the trait between the two, and the adapter that gives a metric all cores.
 //! 4. [`metrics`] — the rewards that look at text.
 //! 5. [`combine`] — several rewards to one.
 //! 6. [`post`] — what is done to a reward's numbers afterwards.
 //! 7. [`spec`] — a JSON or TOML spec to a tree of all these, with every mistake found at once.
 //! 8. [`rows`] — the JSON rows that a scoring tool reads.
-//! 9. [`error`] — everything that can be refused, and where.
+//! 9. [`linear`] — a text classifier of one's own: training, calibration, held-out numbers.
+//! 10. [`validation`] — how well scores agree with people's labels.
+//! 11. [`error`] — everything that can be refused, and where.
 //!
 //! A score is `Option<f64>`: `None` is "no score", never NaN and never a silent 0.
 
 pub mod column;
 pub mod combine;
 pub mod error;
+pub mod linear;
 pub mod metrics;
 pub mod post;
 pub mod reward;
 pub mod rows;
 pub mod sample;
 pub mod spec;
+pub mod validation;
 
+mod corpus;
+mod hash;
+mod language;
 mod text;
 
 #[cfg(test)]

@@ -8,17 +8,24 @@ use crate::spec::registry::{RegisterError, Registry};
 
 mod bleu;
 mod chrf;
+mod coherence;
+mod command;
+mod diversity;
 mod error_rate;
 mod exact_match;
 mod field;
 mod jaccard;
 mod length;
 mod levenshtein;
+mod lexical;
+mod linear;
 mod ngrams;
 mod porter;
 mod regex;
+mod relevance;
 mod rouge;
 mod sentiment;
+mod structure;
 mod ter;
 mod token_f1;
 mod tokenize;
@@ -47,18 +54,27 @@ impl<M: PairMetric> RowMetric for BestTarget<M> {
     }
 }
 
+pub(crate) use self::porter::stem;
+
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     bleu::register(registry)?;
     chrf::register(registry)?;
+    coherence::register(registry)?;
+    command::register(registry)?;
+    diversity::register(registry)?;
     error_rate::register(registry)?;
     exact_match::register(registry)?;
     field::register(registry)?;
     jaccard::register(registry)?;
     length::register(registry)?;
     levenshtein::register(registry)?;
+    lexical::register(registry)?;
+    linear::register(registry)?;
     regex::register(registry)?;
+    relevance::register(registry)?;
     rouge::register(registry)?;
     sentiment::register(registry)?;
+    structure::register(registry)?;
     ter::register(registry)?;
     token_f1::register(registry)
 }

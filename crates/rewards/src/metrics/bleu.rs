@@ -108,6 +108,12 @@ impl RowMetric for Config {
     }
 }
 
+/// Sentence BLEU in [0, 1] with the default parameters and n-grams up to `max_ngram_order`.
+pub(super) fn sentence_bleu(response: &str, targets: &[String], max_ngram_order: usize) -> f64 {
+    let config = Config { max_ngram_order, ..Config::default() };
+    (config.score(&config.statistics(response, targets)).score / 100.0).min(1.0)
+}
+
 /// What a segment, or the sum of several, is scored by.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Statistics {

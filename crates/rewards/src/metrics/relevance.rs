@@ -1,0 +1,20 @@
+//! What a response is about, by its words: near the prompt, near a domain, an answer to a question.
+
+use crate::spec::registry::{RegisterError, Registry};
+
+mod bm25;
+mod coverage;
+mod domain;
+mod qa;
+pub(super) mod tfidf;
+mod topic;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
+    coverage::register(registry)?;
+    domain::register(registry)?;
+    qa::register(registry)?;
+    topic::register(registry)
+}
