@@ -14,7 +14,7 @@ them and replaces what is computed from them:
   word or character, stands there.
 - `bleu_sentence.jsonl`, `chrf.jsonl`, `ter.jsonl`: `hyp`, `refs` and the keyword arguments `cfg` to sacrebleu's sentence
   scores, in [0, 100] (TER can exceed it).
-- `corpus.jsonl`: `cfg` to sacrebleu's BLEU of the pairs of `edit.jsonl` taken as one corpus.
+- `corpus.jsonl`, `ter_corpus.jsonl`: `cfg` to sacrebleu's BLEU and TER of the pairs of `pairs.jsonl` taken as one corpus.
 - `tokenizers.jsonl`: `text` to sacrebleu's tokenizers, tokens joined by single spaces.
 - `rouge.jsonl`: `hyp`, `ref` and `stemmer` to rouge_score's precision, recall and F1.
 - `porter.jsonl`: `w` to its stem with NLTK's extensions.
@@ -154,11 +154,14 @@ def sacrebleu():
     ter = [(row, sentence(TER, row)) for row in rows("ter.jsonl")]
     numbers = [(row, {"score": s.score, "num_edits": s.num_edits, "ref_length": s.ref_length}) for row, s in ter]
     write("ter.jsonl", [inputs(row) | some for row, some in numbers])
-    pairs = rows("edit.jsonl")
-    texts = [row["a"] for row in pairs], [[row["b"] for row in pairs]]
+    pairs = rows("pairs.jsonl")
+    texts = [row["hyp"] for row in pairs], [[row["ref"] for row in pairs]]
     configs = list({json.dumps(row["cfg"]): row["cfg"] for row in bleu}.values())
     scores = [(cfg, BLEU(**cfg).corpus_score(*texts)) for cfg in configs]
     write("corpus.jsonl", [{"cfg": cfg} | bleu_numbers(score) for cfg, score in scores])
+    configs = list({json.dumps(row["cfg"]): row["cfg"] for row, _ in ter}.values())
+    scores = [(cfg, TER(**cfg).corpus_score(*texts)) for cfg in configs]
+    write("ter_corpus.jsonl", [{"cfg": cfg, "score": s.score, "num_edits": s.num_edits} for cfg, s in scores])
 
 
 def tokenizers():

@@ -19,16 +19,18 @@ pub(crate) fn golden<T: DeserializeOwned>(name: &str) -> Vec<T> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The tree that `spec` describes; the lexicon is the golden one.
+/// The tree that `spec` describes; lexicon and WordNet are the golden ones.
 pub(crate) fn build(spec: &Value) -> RewardTree {
     Registry::builtin().unwrap().build(spec, &env()).unwrap()
 }
 
-/// An environment that knows the golden lexicon.
+/// An environment that knows the golden lexicon, WordNet and dictionary.
 pub(crate) fn env() -> BuildEnv<'static> {
     BuildEnv {
         assets: &|name| match name {
             "vader-lexicon" => Ok(golden_folder().join("vader")),
+            "wordnet" => Ok(golden_folder().join("wordnet")),
+            "hunspell-en-us" => Ok(golden_folder().join("hunspell")),
             _ => Err(format!("there is no asset `{name}`")),
         },
     }

@@ -58,15 +58,16 @@ fn every_golden_sentence_scores_as_sacrebleu_scores_it() {
 fn the_statistics_of_sentences_add_up_to_the_corpus() {
     #[derive(Deserialize)]
     struct Pair {
-        a: String,
-        b: String,
+        hyp: String,
+        #[serde(rename = "ref")]
+        target: String,
     }
-    let pairs: Vec<Pair> = golden("edit.jsonl");
+    let pairs: Vec<Pair> = golden("pairs.jsonl");
     for case in golden::<Corpus>("corpus.jsonl") {
         let config = config(&case.cfg);
         let mut sum = Statistics::default();
-        for Pair { a, b } in &pairs {
-            let one = config.statistics(a, std::slice::from_ref(b));
+        for Pair { hyp, target } in &pairs {
+            let one = config.statistics(hyp, std::slice::from_ref(target));
             sum.response_len += one.response_len;
             sum.target_len += one.target_len;
             for n in 0..MAX_ORDER {

@@ -26,6 +26,35 @@ fn every_golden_row_scores_as_sacrebleu_scores_it() {
 }
 
 #[test]
+fn the_edits_of_sentences_add_up_to_the_corpus() {
+    #[derive(Deserialize)]
+    struct Pair {
+        hyp: String,
+        #[serde(rename = "ref")]
+        target: String,
+    }
+    #[derive(Deserialize)]
+    struct Corpus {
+        cfg: Value,
+        score: f64,
+        num_edits: usize,
+    }
+    let pairs: Vec<Pair> = golden("pairs.jsonl");
+    for case in golden::<Corpus>("ter_corpus.jsonl") {
+        let config: Config = serde_json::from_value(case.cfg.clone()).unwrap();
+        let mut sum = Edits { edits: 0, target_len: 0.0 };
+        for Pair { hyp, target } in &pairs {
+            let one = config.edits(hyp, std::slice::from_ref(target)).unwrap();
+            sum.edits += one.edits;
+            sum.target_len += one.target_len;
+        }
+        let what = case.cfg.to_string();
+        assert_eq!(sum.edits, case.num_edits, "{what}");
+        assert_close(Some(100.0 * sum.rate()), Some(case.score), 1e-9, &what);
+    }
+}
+
+#[test]
 fn as_a_reward_fewer_edits_score_more() {
     let ter = |keys: Value, response: &str, target: &str| {
         let mut spec = keys;
