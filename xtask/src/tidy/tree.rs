@@ -34,6 +34,10 @@ const MAX_FILE: usize = 300_000;
 /// The most that all of `golden/` may take, in bytes.
 const MAX_GOLDEN: usize = 8_000_000;
 
+/// Where compressed word tables that metrics need from a fresh clone lie, and the most they may
+/// take, in bytes.
+const TABLES: (&str, usize) = ("crates/rewards/tables/", 1_500_000);
+
 /// Top folders in which a path can only be right on one machine.
 const PRIVATE_FOLDERS: &[&str] = &["root", "home", "Users"];
 
@@ -44,6 +48,7 @@ const TEMPORARY_FOLDER: &str = "tmp";
 pub(super) fn check(files: &[TrackedFile]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = files.iter().filter_map(too_large).collect();
     findings.extend(golden_too_large(files));
+    findings.extend(tables_too_large(files));
     findings.extend(files.iter().flat_map(private_names));
     findings
 }
@@ -52,8 +57,19 @@ fn is_golden(file: &TrackedFile) -> bool {
     file.path.starts_with("golden/")
 }
 
+fn is_table(file: &TrackedFile) -> bool {
+    file.path.starts_with(TABLES.0)
+}
+
+fn tables_too_large(files: &[TrackedFile]) -> Option<Finding> {
+    let (folder, most) = TABLES;
+    let size: usize = files.iter().filter(|file| is_table(file)).map(|file| file.size).sum();
+    let message = format!("the word tables take {size} bytes together, more than {most}");
+    (size > most).then(|| Finding::file(folder, message))
+}
+
 fn too_large(file: &TrackedFile) -> Option<Finding> {
-    let exempt = is_golden(file) || file.path == "Cargo.lock";
+    let exempt = is_golden(file) || file.path == "Cargo.lock" || is_table(file);
     let message = format!(
         "has {} bytes, more than {MAX_FILE}; data and weights are fetched, never committed",
         file.size
