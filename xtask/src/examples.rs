@@ -15,6 +15,10 @@ struct Example {
 const EXAMPLES: &[Example] = &[
     Example { name: "resave", args: &["golden/gguf/qwen3.gguf", "{folder}/qwen3"] },
     Example { name: "custom_reward", args: &[] },
+    Example {
+        name: "validate",
+        args: &["auc", r#"{"type": "distinct_n"}"#, "crates/rewards/examples/validate.jsonl"],
+    },
     Example { name: "train_speed", args: &["1", "8", "1"] },
     Example {
         name: "enumerable",
