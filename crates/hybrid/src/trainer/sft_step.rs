@@ -2,7 +2,8 @@
 
 use hybrid_data::batch::{Padding, TokenBatch};
 use hybrid_data::encode::Encoded;
-use hybrid_sft::{SftStats as SftSums, loss as sft_loss};
+use hybrid_data::pack::{Overlong, PackPlan, Packed};
+use hybrid_sft::{SftBatch, SftStats as SftSums, loss as sft_loss};
 
 use super::{HybridTrainer, Kind, counted_tokens};
 use crate::error::HybridError;
@@ -69,17 +70,9 @@ impl HybridTrainer {
         kind: Kind,
     ) -> Result<f64, HybridError> {
         let tokens = counted_tokens(examples) as f64;
-        let lengths: Vec<usize> = examples.iter().map(|example| example.ids.len()).collect();
-        let train = &self.config.train;
-        let size = train.micro_batch.sequences(train.max_length, examples.len());
-        let groups = micro_batches(&lengths, size);
         let mut sums = SftSums::default();
-        for group in groups {
-            let members: Vec<&Encoded> =
-                group.iter().filter_map(|index| examples.get(*index).copied()).collect();
-            let batch = TokenBatch::collate(&members, Padding::default())?;
-            let decoder = &self.policy().decoder;
-            let loss = sft_loss(decoder, &batch, &self.config.sft, tokens)?;
+        for batch in self.sft_batches(examples)? {
+            let loss = sft_loss(&self.policy().decoder, batch, &self.config.sft, tokens)?;
             let part = SftSums::read(std::slice::from_ref(&loss))?;
             sums.add(&part);
             let gradients = (loss.total * coef).backward();
@@ -88,5 +81,30 @@ impl HybridTrainer {
             }
         }
         Ok(sums.nll())
+    }
+
+    /// Demonstrations as micro-batches: each in a row of its own, or several in one.
+    pub(super) fn sft_batches(&self, examples: &[&Encoded]) -> Result<Vec<SftBatch>, HybridError> {
+        let train = &self.config.train;
+        let lengths: Vec<usize> = examples.iter().map(|example| example.ids.len()).collect();
+        let mut batches = Vec::new();
+        if train.packing {
+            let owned: Vec<Encoded> = examples.iter().map(|example| (*example).clone()).collect();
+            let plan = PackPlan::best_fit(&lengths, train.max_length, Overlong::Truncate)?;
+            let size = train.micro_batch.sequences(train.max_length, plan.rows.len());
+            for rows in micro_batches(&plan.row_lengths, size) {
+                let packed = Packed::collate(&plan, &rows, &owned, Padding::default())?;
+                batches.push(SftBatch::from(&packed));
+            }
+            return Ok(batches);
+        }
+        let size = train.micro_batch.sequences(train.max_length, examples.len());
+        for group in micro_batches(&lengths, size) {
+            let members: Vec<&Encoded> =
+                group.iter().filter_map(|index| examples.get(*index).copied()).collect();
+            let batch = TokenBatch::collate(&members, Padding::default())?;
+            batches.push(SftBatch::from(&batch));
+        }
+        Ok(batches)
     }
 }

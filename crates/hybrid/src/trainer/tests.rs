@@ -215,3 +215,20 @@ fn truncated_sampling_trains_the_renormalised_policy() {
         assert!(stats.metrics.get("rollout/ref_kl").unwrap().abs() < SAME_MODEL);
     }
 }
+
+#[test]
+fn packed_demonstrations_give_the_same_step_in_fewer_rows() {
+    let example = |ids: &[u32]| Encoded { ids: ids.to_vec(), loss_mask: vec![true; ids.len()] };
+    let examples = [example(&[65, 66, 67]), example(&[70, 71, 72, 73, 74]), example(&[80, 81])];
+    let examples: Vec<&Encoded> = examples.iter().collect();
+    let step = |extra: &str| {
+        let mut trainer = trainer(&format!("{SGD}\n{extra}"));
+        let batches = trainer.sft_batches(&examples).unwrap().len();
+        trainer.sft_step(&examples).unwrap();
+        (batches, weights(&trainer))
+    };
+    let (padded, alone) = step("train.micro_batch = 1");
+    let (packed, together) = step("train.micro_batch = 1\ntrain.packing = true");
+    assert_eq!((padded, packed), (3, 1));
+    assert_close(&together, &alone, 1e-5);
+}
