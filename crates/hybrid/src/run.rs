@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use hybrid_data::load::Loaded;
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::Decoder;
+use hybrid_ppo::config::ScoreAt;
 use hybrid_rewards::RewardTree;
 use serde_json::json;
 
@@ -401,6 +402,13 @@ fn check_parts(
         return Err(HybridError::Missing(
             "the run has PPO phases, but no reward: give a `[reward]` table, as `type = \
              \"sentiment\"`"
+                .to_owned(),
+        ));
+    }
+    if config.ppo.score_at == ScoreAt::PerToken {
+        return Err(HybridError::Missing(
+            "`ppo.score_at` is \"per_token\", but the rewards of a run score whole responses: leave \
+             it out, or give a score for each token to `HybridTrainer::ppo_step` in a program"
                 .to_owned(),
         ));
     }

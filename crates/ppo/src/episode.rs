@@ -40,6 +40,12 @@ pub enum Score {
     PerToken(Vec<f64>),
 }
 
+impl From<Option<f64>> for Score {
+    fn from(score: Option<f64>) -> Self {
+        Self::Terminal(score)
+    }
+}
+
 /// How a completion ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {

@@ -53,21 +53,22 @@ impl HybridTrainer {
     /// `ppo.epochs` over the rows.
     ///
     /// The three lists come in one order; only the prompt is the query, whatever its length and
-    /// that of its response. A response without a score (`None`, or one that is not finite) stays
-    /// out of the losses and is counted.
+    /// that of its response. A score is an `Option<f64>` for the whole response, or a [`Score`] with
+    /// one for each of its tokens, which enter where `ppo.score_at` says. A response without a score
+    /// (`None`, or one that is not finite) stays out of the losses and is counted.
     ///
     /// # Errors
     ///
     /// [`HybridError::Misaligned`], [`HybridError::Count`] and [`HybridError::Unusable`] for lists
     /// that do not belong together; [`HybridError::SelfCheck`] at the first update of a phase;
     /// [`HybridError::NonFinite`] where such updates are not to be skipped.
-    pub fn ppo_step(
+    pub fn ppo_step<S: Clone + Into<Score>>(
         &mut self,
         prompts: &[&Prompt],
         responses: &[Response],
-        scores: &[Option<f64>],
+        scores: &[S],
     ) -> Result<PpoStats, HybridError> {
-        self.update(prompts, responses, scores, None)
+        self.update(prompts, responses, scores.iter().cloned().map(S::into).collect(), None)
     }
 
     /// As [`Self::ppo_step`], with a supervised loss beside that of PPO in every optimizer step
@@ -76,21 +77,21 @@ impl HybridTrainer {
     /// # Errors
     ///
     /// As [`Self::ppo_step`] and [`Self::sft_step`].
-    pub fn mixed_step(
+    pub fn mixed_step<S: Clone + Into<Score>>(
         &mut self,
         prompts: &[&Prompt],
         responses: &[Response],
-        scores: &[Option<f64>],
+        scores: &[S],
         mix: &mut Mix<'_>,
     ) -> Result<PpoStats, HybridError> {
-        self.update(prompts, responses, scores, Some(mix))
+        self.update(prompts, responses, scores.iter().cloned().map(S::into).collect(), Some(mix))
     }
 
     fn update(
         &mut self,
         prompts: &[&Prompt],
         responses: &[Response],
-        scores: &[Option<f64>],
+        scores: Vec<Score>,
         mut mix: Option<&mut Mix<'_>>,
     ) -> Result<PpoStats, HybridError> {
         check_alignment(prompts, responses, scores.len())?;
@@ -273,7 +274,7 @@ impl HybridTrainer {
         &self,
         rows: &[Sequence<'_>],
         responses: &[Response],
-        scores: &[Option<f64>],
+        scores: Vec<Score>,
     ) -> Result<(Vec<Episode>, f64), HybridError> {
         let size =
             self.config.train.micro_batch.sequences(self.config.train.max_length, rows.len());
@@ -291,7 +292,7 @@ impl HybridTrainer {
         let episodes = rows.iter().zip(responses).zip(measured).zip(scores);
         let episode = |(((row, response), measured), score): (
             ((&Sequence<'_>, &Response), Measured),
-            &Option<f64>,
+            Score,
         )| Episode {
             prompt_ids: row.prompt_ids.to_vec(),
             completion_ids: row.completion_ids.to_vec(),
@@ -302,7 +303,7 @@ impl HybridTrainer {
             },
             logprobs: measured.logprobs,
             values: measured.values,
-            score: Score::Terminal(*score),
+            score,
             end: if response.is_terminated() { End::Terminated } else { End::Truncated },
         };
         Ok((episodes.map(episode).collect(), entropy))

@@ -232,3 +232,38 @@ fn packed_demonstrations_give_the_same_step_in_fewer_rows() {
     assert_eq!((padded, packed), (3, 1));
     assert_close(&together, &alone, 1e-5);
 }
+
+#[test]
+fn a_score_for_each_token_enters_where_it_is_told() {
+    use hybrid_ppo::Score;
+    let step = |score_at: &str, per_token: bool| {
+        let extra = format!(
+            "{SGD}\nppo.score_at = \"{score_at}\"\nppo.whiten_advantages = false\nppo.gae_lambda = 1.0"
+        );
+        let mut trainer = with_reference(trainer(&extra));
+        let prompts = prompts();
+        let responses = trainer.respond(&prompts).unwrap();
+        let rows: Vec<&Prompt> = prompts.iter().collect();
+        let score = |response: &Response| match per_token {
+            // All of it on the first token.
+            true => {
+                let mut scores = vec![0.0; response.completion_ids.len()];
+                scores[0] = 1.0;
+                Score::PerToken(scores)
+            }
+            false => Score::Terminal(Some(1.0)),
+        };
+        let scores: Vec<Score> = responses.iter().map(score).collect();
+        let stats = trainer.ppo_step(&rows, &responses, &scores).unwrap();
+        let tokens: usize = responses.iter().map(|response| response.completion_ids.len()).sum();
+        let share = responses.len() as f64 / tokens as f64;
+        (stats.metrics.get("ppo/return_mean").unwrap(), share, weights(&trainer))
+    };
+    let whole = step("last", false);
+    assert!((whole.0 - 1.0).abs() < 1e-6, "every token leads to the score: {}", whole.0);
+    assert_eq!(whole, step("last", true), "the sum stands on the last token");
+    // Paid on the first token, no other token's return holds the score.
+    let (mean, share, weights) = step("per_token", true);
+    assert!((mean - share).abs() < 1e-6, "{mean} and {share}");
+    assert_ne!(weights, whole.2);
+}

@@ -1,6 +1,7 @@
 //! A small module whose loss has any gradient one asks for, and what every optimizer has in common.
 
 mod eight_bit;
+mod every_parameter;
 mod golden;
 mod saved;
 
