@@ -39,7 +39,7 @@ fn base() -> Value {
         "rollout": {"batch_size": 4, "max_new_tokens": 6},
         "optim": {"lr": 1e-2},
         "ppo": {"epochs": 2, "minibatch_size": 4},
-        "reward": {"type": "length", "max": 6},
+        "reward": {"type": "length", "unit": "chars", "target": 2, "soft": 6},
         "phase": [
             {"kind": "sft", "steps": 1},
             {"kind": "hybrid", "cycles": 2, "sft_steps": 1, "ppo_steps": 1},
@@ -117,9 +117,9 @@ fn data_flips() -> Vec<Flip> {
             json!("c"),
         ),
         flip("data.columns.messages", json!({"data.train": "DIR/rows.jsonl"}), json!("chat")),
-        flip("data.filter.non_empty", lines(), json!(true)),
-        flip("data.filter.min_chars", lines(), json!(24)),
-        flip("data.filter.max_chars", lines(), json!(24)),
+        flip("data.filter.non_empty", json!({"data.train": "DIR/gaps.jsonl"}), json!(true)),
+        flip("data.filter.min_chars", lines(), json!(42)),
+        flip("data.filter.max_chars", lines(), json!(42)),
         flip("data.filter.matching", lines(), json!("[02468]")),
         flip("data.filter.excluding", lines(), json!("7")),
     ]
@@ -165,7 +165,7 @@ fn step_flips() -> Vec<Flip> {
 }
 
 fn ppo_flips() -> Vec<Flip> {
-    let adaptive = || json!({"ppo.kl": {"kind": "adaptive", "target": 6.0}});
+    let adaptive = || json!({"ppo.kl": {"kind": "adaptive", "target": 6.0}, "phase.1.cycles": 3});
     let in_loss = || json!({"ppo.kl.placement": "loss"});
     vec![
         alone("ppo.estimator", json!("a2c")),
@@ -220,14 +220,17 @@ fn phase_flips() -> Vec<Flip> {
         json!({"phase.1": {"kind": "hybrid", "cycles": 4, "curriculum": plan}})
     };
     let measured = || {
-        let by = json!({"metric": "sft/loss", "from": 6.0, "to": 5.0});
+        let by = json!({"metric": "sft/loss", "from": 5.6, "to": 3.0});
         let plan = json!({"from": [3, 1], "to": [1, 3], "by": by});
         json!({"phase.1": {"kind": "hybrid", "cycles": 4, "curriculum": plan}})
     };
-    let until = || {
-        let until = json!({"metric": "sft/loss", "mode": "min", "patience": 2, "min_delta": 0.2});
+    let patient = |min_delta: f64| {
+        let until =
+            json!({"metric": "sft/loss", "mode": "min", "patience": 2, "min_delta": min_delta});
         json!({"phase.0": {"kind": "sft", "steps": 12, "until": until}})
     };
+    // A loss that falls, but never by a whole nat.
+    let until = || patient(1.0);
     let linear = || mixed(json!({"from": 1.0, "to": 0.1}));
     vec![
         alone("phase.kind", json!("ppo")),
@@ -258,10 +261,10 @@ fn phase_flips() -> Vec<Flip> {
             json!({"metric": "sft/loss", "from": 9.0, "to": 8.0}),
         ),
         flip("phase.curriculum.by.metric", measured(), json!("optim/lr")),
-        flip("phase.curriculum.by.from", measured(), json!(5.5)),
-        flip("phase.curriculum.by.to", measured(), json!(1.0)),
-        flip("phase.until.metric", until(), json!("optim/grad_norm")),
-        flip("phase.until.mode", until(), json!("max")),
+        flip("phase.curriculum.by.from", measured(), json!(4.0)),
+        flip("phase.curriculum.by.to", measured(), json!(5.2)),
+        flip("phase.until.metric", patient(0.0), json!("optim/grad_norm")),
+        flip("phase.until.mode", patient(0.0), json!("max")),
         flip("phase.until.patience", until(), json!(9)),
         flip("phase.until.min_delta", until(), json!(0.0)),
         flip("phase.until.window", until(), json!(3)),
@@ -276,7 +279,7 @@ fn record_flips() -> Vec<Flip> {
     };
     let (saved, merged) = (json!({"output.save_every": 1}), json!({"output.merge_every": 1}));
     vec![
-        alone("reward", json!({"type": "length", "max": 5})),
+        alone("reward", json!({"type": "length", "unit": "chars", "target": 3, "soft": 6})),
         alone("eval.every", json!(1)),
         alone("eval.prompts", json!(1)),
         alone("eval.samples", json!(1)),
@@ -289,8 +292,8 @@ fn record_flips() -> Vec<Flip> {
         flip("output.keep_last", saved, json!(1)),
         flip(
             "output.keep_best",
-            json!({"output.save_every": 1, "output.keep_last": 1}),
-            json!({"metric": "optim/grad_norm"}),
+            json!({"output.save_every": 1, "output.keep_last": 1, "eval.every": 1}),
+            json!({"metric": "eval/sft_loss"}),
         ),
         flip("output.keep_best.metric", best(), json!("eval/ref_kl")),
         flip("output.keep_best.mode", best(), json!("max")),
@@ -372,6 +375,8 @@ fn write_data(dir: &Path) {
     let rows = |word: &str| (0..24).map(|number| row(number, word)).collect::<String>();
     std::fs::write(dir.join("rows.jsonl"), rows("row")).unwrap();
     std::fs::write(dir.join("other.jsonl"), rows("line")).unwrap();
+    let gaps: String = (0..24).map(|n| format!("{}\n", json!({"prompt": format!("row {n}:"), "completion": if n % 5 == 0 { "  " } else { "x" }}))).collect();
+    std::fs::write(dir.join("gaps.jsonl"), gaps).unwrap();
     // Lines that are JSON, too; one has nothing but blanks after its prompt, one has HTML.
     let line = |n: usize| json!({"prompt": format!("p{n}<br />q"), "completion": " ".repeat(n % 3) + &"x".repeat(n / 4)});
     let lines: String = (0..30)
