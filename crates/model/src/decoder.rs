@@ -7,16 +7,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use burn::module::{Initializer, Module, Param};
-use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use hybrid_kernels::packed::PackedWeight;
 
 use crate::cache::KvCache;
 use crate::config::{Attends, DecoderConfig, Positions};
 use crate::input::TokenInput;
 use crate::ops::{self, LogprobOptions, Rotation, TokenLogprobs, Visible};
+use crate::projection::Projection;
 use crate::rope::{self, RopeConfig};
 use crate::sampling::KeptSet;
-use block::{Block, Norm, bare_linear};
+use block::{Block, Norm};
 
 /// A causal decoder with its head.
 #[derive(Module, Debug)]
@@ -26,13 +27,16 @@ pub struct Decoder {
     /// `[positions, d]`, for learned positions.
     position_embedding: Option<Param<Tensor<2>>>,
     /// `e → d`, where the embedding is narrower than the stream.
-    input_projection: Option<Linear>,
+    input_projection: Option<Projection>,
     blocks: Vec<Block>,
     final_norm: Option<Norm>,
     /// `d → e`, the counterpart of `input_projection`.
-    output_projection: Option<Linear>,
+    output_projection: Option<Projection>,
     /// `[v, e]`; absent when tied to the token embedding.
     head: Option<Param<Tensor<2>>>,
+    /// The head once more, while the decoder only decodes.
+    #[module(skip)]
+    packed_head: Option<PackedWeight>,
     #[module(skip)]
     config: Arc<DecoderConfig>,
 }
@@ -47,7 +51,7 @@ impl Decoder {
             Positions::Rotary { .. } => None,
         };
         let projection =
-            |inputs, outputs| (e != d).then(|| bare_linear(inputs, outputs, false, device));
+            |inputs, outputs| (e != d).then(|| Projection::blank(inputs, outputs, false, device));
         Self {
             token_embedding: table([v, e]),
             position_embedding,
@@ -56,6 +60,7 @@ impl Decoder {
             final_norm: config.final_norm.then(|| Norm::blank(config, d, device)),
             output_projection: projection(d, e),
             head: (!config.tie_embeddings).then(|| table([v, e])),
+            packed_head: None,
             config: Arc::new(config.clone()),
         }
     }
@@ -105,6 +110,20 @@ impl Decoder {
         self.head.as_ref().unwrap_or(&self.token_embedding).val()
     }
 
+    /// This decoder without gradients, every weight laid out once more for passes over a few tokens:
+    /// for decoding, on devices that gain by it. Takes the memory of the weights a second time.
+    #[must_use]
+    pub(crate) fn for_decoding(&self) -> Self {
+        let mut decoder = self.valid();
+        let Self { blocks, input_projection, output_projection, .. } = &mut decoder;
+        let projections = blocks.iter_mut().flat_map(Block::projections);
+        for projection in projections.chain(input_projection).chain(output_projection) {
+            projection.pack();
+        }
+        decoder.packed_head = PackedWeight::transposed(decoder.head());
+        decoder
+    }
+
     /// Hidden states after the last norm, ready for the head.
     ///
     /// With a cache, the tokens follow the cached ones and are added to it.
@@ -134,7 +153,7 @@ impl Decoder {
             hidden = norm.forward(hidden, &self.config);
         }
         match &self.output_projection {
-            Some(projection) => block::project(projection, hidden),
+            Some(projection) => projection.forward(hidden),
             None => hidden,
         }
     }
@@ -147,7 +166,8 @@ impl Decoder {
     /// - output: `[b, t, v]`
     #[must_use]
     pub fn logits(&self, hidden: Tensor<3>) -> Tensor<3> {
-        let logits = ops::linear(hidden, self.head().transpose(), None);
+        let head = || self.head().transpose();
+        let logits = ops::linear_packed(hidden, head, self.packed_head.as_ref(), None);
         match self.config.logit_softcap {
             Some(cap) => ops::softcap(logits, cap),
             None => logits,
@@ -214,7 +234,7 @@ impl Decoder {
             hidden = hidden * scale;
         }
         if let Some(projection) = &self.input_projection {
-            hidden = block::project(projection, hidden);
+            hidden = projection.forward(hidden);
         }
         let (Some(table), Positions::Learned { offset }) =
             (&self.position_embedding, &self.config.positions)

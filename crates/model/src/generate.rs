@@ -4,6 +4,7 @@ mod batch;
 pub mod beam;
 
 use burn::module::Module;
+use hybrid_kernels::packed::MOST_ROWS;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -178,7 +179,7 @@ pub fn generate(
     if run.active.is_empty() || longest == 0 {
         return Ok(run.completions);
     }
-    let decoder = decoder.valid();
+    let decoder = ready(decoder, run.active.len(), longest);
     let (mut batch, mut logits) = Batch::read(&decoder, prompts, longest)?;
     if options.samples > 1 {
         let copies = |row| std::iter::repeat_n(row, options.samples);
@@ -196,6 +197,18 @@ pub fn generate(
         logits = batch.push(&ids)?;
     }
 }
+
+/// The decoder as it decodes best: packing the weights costs about what one step does without it.
+fn ready(decoder: &Decoder, rows: usize, steps: usize) -> Decoder {
+    if steps >= WORTH_PACKING && rows <= MOST_ROWS {
+        decoder.for_decoding()
+    } else {
+        decoder.valid()
+    }
+}
+
+/// Steps from which on packed weights win.
+const WORTH_PACKING: usize = 4;
 
 /// Checks that the model can read the prompts; returns how many tokens each completion may have.
 fn check_prompts(

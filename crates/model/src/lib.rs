@@ -34,6 +34,8 @@ pub mod sampling;
 pub mod value;
 pub mod weights;
 
+mod projection;
+
 pub use cache::KvCache;
 pub use config::{ConfigError, DecoderConfig};
 pub use decoder::Decoder;

@@ -6,6 +6,7 @@
 mod kept;
 
 use burn::tensor::Tensor;
+use hybrid_kernels::packed::PackedWeight;
 use hybrid_kernels::{gate, norm as norms};
 
 pub use hybrid_kernels::attention::{
@@ -33,6 +34,24 @@ pub fn linear(input: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> T
     if let Some(bias) = bias {
         output = output + bias.unsqueeze();
     }
+    output.reshape([b, t, outputs])
+}
+
+/// As [`linear`], through `packed` where it can be: the same weight laid out for few rows.
+#[must_use]
+pub(crate) fn linear_packed(
+    input: Tensor<3>,
+    weight: impl FnOnce() -> Tensor<2>,
+    packed: Option<&PackedWeight>,
+    bias: Option<Tensor<1>>,
+) -> Tensor<3> {
+    let [b, t, inputs] = input.dims();
+    let product = packed.and_then(|packed| packed.product(input.clone().reshape([b * t, inputs])));
+    let Some(mut output) = product else { return linear(input, weight(), bias) };
+    if let Some(bias) = bias {
+        output = output + bias.unsqueeze();
+    }
+    let [_, outputs] = output.dims();
     output.reshape([b, t, outputs])
 }
 

@@ -1,13 +1,13 @@
 //! One layer of the decoder: attention and MLP with their norms and residual sums.
 
 use burn::module::{Initializer, Module, Param};
-use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 
 use super::LayerPattern;
 use crate::cache::KvCache;
 use crate::config::{DecoderConfig, NormKind, NormPlacement};
 use crate::ops::{self, AttentionInputs, PackedHeads};
+use crate::projection::Projection;
 
 /// Weight and bias of a norm; the kind and epsilon are the decoder's.
 #[derive(Module, Debug)]
@@ -30,17 +30,6 @@ impl Norm {
         let bias = self.bias.as_ref().map(Param::val);
         ops::norm(input, self.weight.val(), bias, config.norm, config.norm_eps)
     }
-}
-
-pub(crate) fn bare_linear(inputs: usize, outputs: usize, bias: bool, device: &Device) -> Linear {
-    LinearConfig::new(inputs, outputs)
-        .with_bias(bias)
-        .with_initializer(Initializer::Zeros)
-        .init(device)
-}
-
-pub(crate) fn project(linear: &Linear, input: Tensor<3>) -> Tensor<3> {
-    ops::linear(input, linear.weight.val(), linear.bias.as_ref().map(Param::val))
 }
 
 /// Attention and MLP. Which of the outer norms exist follows [`NormPlacement`].
@@ -66,6 +55,12 @@ impl Block {
             mlp: Mlp::blank(config, device),
             post_mlp_norm: around.then(norm),
         }
+    }
+
+    /// Its projections, for [`Projection::pack`].
+    pub(crate) fn projections(&mut self) -> [&mut Projection; 4] {
+        let Self { attention, mlp, .. } = self;
+        [&mut attention.qkv, &mut attention.out, &mut mlp.up, &mut mlp.down]
     }
 
     /// `[b, t, d]` to `[b, t, d]`.
@@ -113,8 +108,8 @@ impl Block {
 /// Query, key and value in one projection `[d, (h + 2·kv) · hd]`, then the output projection.
 #[derive(Module, Debug)]
 struct Attention {
-    qkv: Linear,
-    out: Linear,
+    qkv: Projection,
+    out: Projection,
     query_norm: Option<Norm>,
     key_norm: Option<Norm>,
 }
@@ -125,8 +120,8 @@ impl Attention {
         let (d, q, kv) = (config.hidden_size, a.heads * a.head_dim, a.kv_heads * a.head_dim);
         let norm = || a.qk_norm.then(|| Norm::blank(config, a.head_dim, device));
         Self {
-            qkv: bare_linear(d, q + 2 * kv, a.qkv_bias, device),
-            out: bare_linear(q, d, a.out_bias, device),
+            qkv: Projection::blank(d, q + 2 * kv, a.qkv_bias, device),
+            out: Projection::blank(q, d, a.out_bias, device),
             query_norm: norm(),
             key_norm: norm(),
         }
@@ -139,7 +134,7 @@ impl Attention {
         pattern: LayerPattern,
         cache: Option<&mut KvCache>,
     ) -> Tensor<3> {
-        let qkv = project(&self.qkv, input);
+        let qkv = self.qkv.forward(input);
         let attended = match cache {
             None if self.query_norm.is_none() && self.key_norm.is_none() => {
                 let heads = packed_heads(config, pattern.index);
@@ -148,7 +143,7 @@ impl Attention {
             }
             cache => self.attend(qkv, config, pattern, cache),
         };
-        project(&self.out, attended)
+        self.out.forward(attended)
     }
 
     /// From the projection of queries, keys and values to the heads' outputs side by side.
@@ -202,8 +197,8 @@ fn packed_heads(config: &DecoderConfig, layer: usize) -> PackedHeads {
 /// `down(act(up(x)))`, or `down(act(gate(x)) · up(x))` with gate and up in one projection.
 #[derive(Module, Debug)]
 struct Mlp {
-    up: Linear,
-    down: Linear,
+    up: Projection,
+    down: Projection,
 }
 
 impl Mlp {
@@ -211,19 +206,19 @@ impl Mlp {
         let (d, mlp) = (config.hidden_size, &config.mlp);
         let width = if mlp.gated { 2 * mlp.intermediate_size } else { mlp.intermediate_size };
         Self {
-            up: bare_linear(d, width, mlp.bias, device),
-            down: bare_linear(mlp.intermediate_size, d, mlp.bias, device),
+            up: Projection::blank(d, width, mlp.bias, device),
+            down: Projection::blank(mlp.intermediate_size, d, mlp.bias, device),
         }
     }
 
     fn forward(&self, input: Tensor<3>, config: &DecoderConfig) -> Tensor<3> {
         let activation = config.mlp.activation;
-        let up = project(&self.up, input);
+        let up = self.up.forward(input);
         let activated = if config.mlp.gated {
             ops::gated(up, activation)
         } else {
             ops::activate(up, activation)
         };
-        project(&self.down, activated)
+        self.down.forward(activated)
     }
 }

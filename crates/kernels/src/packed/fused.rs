@@ -1,0 +1,227 @@
+//! Panels of 16 columns, and the kernel that multiplies a block of rows with one.
+
+use burn::tensor::Tensor;
+use rayon::prelude::*;
+
+use crate::flex::{self, Values};
+
+/// Columns of a panel: one register of AVX-512, two of AVX2.
+const LANES: usize = 16;
+
+/// The columns of one panel at one step, on one line of the cache.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+struct Line([f32; LANES]);
+
+const ZERO: Line = Line([0.0; LANES]);
+
+/// Multiplications that one task does at least.
+const WORTH_A_TASK: usize = 256 * 1024;
+
+/// A weight `[in, out]` as `⌈out / 16⌉` panels of `in` lines; what is missing in the last is 0.
+#[derive(Debug)]
+pub(super) struct Panels {
+    lines: Vec<Line>,
+    inputs: usize,
+    outputs: usize,
+}
+
+impl Panels {
+    /// From `[in, out]`.
+    pub(super) fn of_columns(weight: Tensor<2>) -> Option<Self> {
+        let [inputs, outputs] = weight.dims();
+        let values = Values::of(weight)?;
+        Some(Self::new(inputs, outputs, |panel, lines| {
+            let first = panel * LANES;
+            let width = LANES.min(outputs - first);
+            for (line, row) in lines.iter_mut().zip(values.chunks_exact(outputs)) {
+                line.0[..width].copy_from_slice(&row[first..first + width]);
+            }
+        }))
+    }
+
+    /// From `[out, in]`.
+    pub(super) fn of_rows(weight: Tensor<2>) -> Option<Self> {
+        let [outputs, inputs] = weight.dims();
+        let values = Values::of(weight)?;
+        Some(Self::new(inputs, outputs, |panel, lines| {
+            let rows = values.chunks_exact(inputs.max(1)).skip(panel * LANES).take(LANES);
+            for (lane, row) in rows.enumerate() {
+                for (line, value) in lines.iter_mut().zip(row) {
+                    line.0[lane] = *value;
+                }
+            }
+        }))
+    }
+
+    fn new(inputs: usize, outputs: usize, fill: impl Fn(usize, &mut [Line]) + Sync) -> Self {
+        let mut lines = vec![ZERO; outputs.div_ceil(LANES) * inputs];
+        lines
+            .par_chunks_mut(inputs.max(1))
+            .enumerate()
+            .for_each(|(panel, lines)| fill(panel, lines));
+        Self { lines, inputs, outputs }
+    }
+}
+
+/// `input · weight`; `None` where the input is not plain values on this backend.
+pub(super) fn product(panels: &Panels, input: Tensor<2>) -> Option<Tensor<2>> {
+    let Panels { lines, inputs, outputs } = panels;
+    let (inputs, outputs) = (*inputs, *outputs);
+    let [rows, width] = input.dims();
+    assert_eq!(width, inputs, "inner sizes of a product");
+    if input.device().is_autodiff() || inputs == 0 || outputs == 0 {
+        return None;
+    }
+    let input = Values::of(input)?;
+    let blocks = Blocks::new(&input, rows, inputs);
+    // Panel by panel, each with its rows below each other; then row by row.
+    let mut by_panel = vec![ZERO; outputs.div_ceil(LANES) * rows];
+    let at_once = (WORTH_A_TASK / (inputs * LANES * rows)).max(1);
+    let tasks = by_panel.par_chunks_mut(at_once * rows).zip(lines.par_chunks(at_once * inputs));
+    tasks.for_each(|(out, panels)| {
+        for (out, panel) in out.chunks_exact_mut(rows).zip(panels.chunks_exact(inputs)) {
+            multiply(&blocks, panel, out);
+        }
+    });
+    let mut output = vec![0.0; rows * outputs];
+    output.par_chunks_mut(outputs).enumerate().for_each(|(row, output)| {
+        let own = by_panel.iter().skip(row).step_by(rows);
+        for (piece, line) in output.chunks_mut(LANES).zip(own) {
+            piece.copy_from_slice(&line.0[..piece.len()]);
+        }
+    });
+    Some(Tensor::from_primitive::<burn::backend::Flex>(flex::tensor(output, [rows, outputs])))
+}
+
+/// Rows of the input in blocks as high as the machine's registers allow, each turned so that the
+/// values of one step lie side by side.
+struct Blocks {
+    height: usize,
+    inputs: usize,
+    /// Whole blocks first; the rest of the rows is one lower block.
+    values: Vec<f32>,
+}
+
+impl Blocks {
+    fn new(input: &[f32], rows: usize, inputs: usize) -> Self {
+        let height = height();
+        let mut values = vec![0.0; rows * inputs];
+        let whole = input.chunks(height * inputs).zip(values.chunks_mut(height * inputs));
+        for (block, turned) in whole {
+            let rows = block.len() / inputs;
+            for (row, values) in block.chunks_exact(inputs).enumerate() {
+                for (step, value) in values.iter().enumerate() {
+                    turned[step * rows + row] = *value;
+                }
+            }
+        }
+        Self { height, inputs, values }
+    }
+
+    /// The blocks, one after the other.
+    fn iter(&self) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks(self.height * self.inputs)
+    }
+}
+
+/// Rows of a block.
+fn height() -> usize {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if flex::vector::has_avx512() {
+            return WIDE;
+        }
+        if has_fma() {
+            return NARROW;
+        }
+    }
+    PLAIN
+}
+
+/// With AVX-512: twelve sums and one line in registers.
+const WIDE: usize = 12;
+/// With AVX2: twelve half sums, two halves of a line, one value of the input.
+const NARROW: usize = 6;
+/// On any other machine.
+const PLAIN: usize = 4;
+
+#[cfg(target_arch = "x86_64")]
+fn has_fma() -> bool {
+    std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+}
+
+/// All rows with one panel; `out` has one line a row.
+fn multiply(blocks: &Blocks, panel: &[Line], out: &mut [Line]) {
+    for (block, out) in blocks.iter().zip(out.chunks_mut(blocks.height)) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if blocks.height == WIDE {
+                #[expect(unsafe_code, reason = "a call into code for a detected feature")]
+                // SAFETY: blocks are so high only where the machine has AVX-512 (`height`).
+                unsafe {
+                    wide(block, panel, out);
+                }
+                continue;
+            }
+            if blocks.height == NARROW {
+                #[expect(unsafe_code, reason = "a call into code for a detected feature")]
+                // SAFETY: blocks are so high only where the machine has AVX2 and FMA (`height`).
+                unsafe {
+                    narrow(block, panel, out);
+                }
+                continue;
+            }
+        }
+        any::<false>(block, panel, out);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+fn wide(block: &[f32], panel: &[Line], out: &mut [Line]) {
+    any::<true>(block, panel, out);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn narrow(block: &[f32], panel: &[Line], out: &mut [Line]) {
+    any::<true>(block, panel, out);
+}
+
+/// A block of as many rows as `out` has lines.
+#[inline(always)]
+fn any<const FMA: bool>(block: &[f32], panel: &[Line], out: &mut [Line]) {
+    match out.len() {
+        1 => rows::<1, FMA>(block, panel, out),
+        2 => rows::<2, FMA>(block, panel, out),
+        3 => rows::<3, FMA>(block, panel, out),
+        4 => rows::<4, FMA>(block, panel, out),
+        5 => rows::<5, FMA>(block, panel, out),
+        6 => rows::<6, FMA>(block, panel, out),
+        7 => rows::<7, FMA>(block, panel, out),
+        8 => rows::<8, FMA>(block, panel, out),
+        9 => rows::<9, FMA>(block, panel, out),
+        10 => rows::<10, FMA>(block, panel, out),
+        11 => rows::<11, FMA>(block, panel, out),
+        _ => rows::<12, FMA>(block, panel, out),
+    }
+}
+
+/// `ROWS` sums of 16 lanes, all in registers.
+#[inline(always)]
+fn rows<const ROWS: usize, const FMA: bool>(block: &[f32], panel: &[Line], out: &mut [Line]) {
+    let mut sums = [[0.0_f32; LANES]; ROWS];
+    let (steps, _) = block.as_chunks::<ROWS>();
+    for (line, values) in panel.iter().zip(steps) {
+        for (sums, value) in sums.iter_mut().zip(values) {
+            for (sum, weight) in sums.iter_mut().zip(&line.0) {
+                // Without the instruction, `mul_add` would be a call.
+                *sum = if FMA { value.mul_add(*weight, *sum) } else { *sum + value * weight };
+            }
+        }
+    }
+    for (line, sums) in out.iter_mut().zip(sums) {
+        line.0 = sums;
+    }
+}

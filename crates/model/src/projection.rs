@@ -1,0 +1,42 @@
+//! A linear map of hidden states, whose weight can be laid out for decoding.
+
+use burn::module::{Initializer, Module, Param};
+use burn::tensor::{Device, Tensor};
+use hybrid_kernels::packed::PackedWeight;
+
+use crate::ops;
+
+/// `x · weight + bias`.
+#[derive(Module, Debug)]
+pub(crate) struct Projection {
+    /// `[in, out]`.
+    weight: Param<Tensor<2>>,
+    /// `[out]`.
+    bias: Option<Param<Tensor<1>>>,
+    /// The same weight once more, while the decoder only decodes.
+    #[module(skip)]
+    packed: Option<PackedWeight>,
+}
+
+impl Projection {
+    /// All zeros, to be filled.
+    pub(crate) fn blank(inputs: usize, outputs: usize, bias: bool, device: &Device) -> Self {
+        let zeros = Initializer::Zeros;
+        Self {
+            weight: zeros.init([inputs, outputs], device),
+            bias: bias.then(|| zeros.init([outputs], device)),
+            packed: None,
+        }
+    }
+
+    /// `[b, t, in]` to `[b, t, out]`.
+    pub(crate) fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        let bias = self.bias.as_ref().map(Param::val);
+        ops::linear_packed(input, || self.weight.val(), self.packed.as_ref(), bias)
+    }
+
+    /// Lays the weight out for products with few rows; it must not change afterwards.
+    pub(crate) fn pack(&mut self) {
+        self.packed = PackedWeight::new(self.weight.val());
+    }
+}
