@@ -35,6 +35,26 @@ const EXAMPLES: &[Example] = &[
             "0.8",
         ],
     },
+    Example {
+        name: "random_walks",
+        args: &[
+            "--seed",
+            "1",
+            "--layers",
+            "2",
+            "--width",
+            "48",
+            "--updates",
+            "12",
+            "--at-least",
+            "0.5",
+        ],
+    },
+    Example { name: "thesis", args: &["--seeds", "1", "--units", "8", "--small"] },
+    Example { name: "design_loop", args: &["--small"] },
+    Example { name: "use_one_crate", args: &[] },
+    Example { name: "hybrid_curriculum", args: &[] },
+    Example { name: "run_files", args: &[] },
 ];
 
 /// Runs every registered example and returns how many there were.
