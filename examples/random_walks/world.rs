@@ -3,14 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use hybrid::rollout::{RespondOptions, respond};
 use hybrid::{Prompt, Response};
 use hybrid_data::encode::Encoded;
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::Decoder;
-use hybrid_model::generate::GenerateOptions;
 use hybrid_model::init::{InitConfig, init};
-use hybrid_model::sampling::SamplingConfig;
 use serde::Deserialize;
 
 /// Nodes; node 0, written `a`, is the goal.
@@ -97,33 +94,6 @@ impl World {
             self.score(prompt.id as usize, &response.completion_ids)
         };
         prompts.iter().zip(responses).map(score).collect()
-    }
-
-    /// Mean optimality over all 20 starts, `samples` walks each; temperature 0 takes the most
-    /// probable step.
-    pub(crate) fn measure(
-        &self,
-        decoder: &Decoder,
-        tokenizer: &Tokenizer,
-        temperature: f64,
-        samples: usize,
-    ) -> Result<f64> {
-        let options = RespondOptions {
-            generate: GenerateOptions {
-                max_new_tokens: LONGEST,
-                sampling: SamplingConfig { temperature, ..SamplingConfig::default() },
-                samples,
-                seed: 77,
-                ..GenerateOptions::default()
-            },
-            batch_size: NODES,
-            stop: vec![STOP.to_owned()],
-        };
-        let prompts = starts();
-        let responses = respond(decoder, tokenizer, &prompts, &options)?;
-        let rows = repeated(&prompts, samples);
-        let scores = self.scores(&rows, &responses);
-        Ok(scores.iter().sum::<f64>() / scores.len() as f64)
     }
 }
 

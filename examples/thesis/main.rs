@@ -196,7 +196,7 @@ fn run(
     let steps = trainer.counters().optimizer_steps;
     let wanted = (options.units * STEPS) as u64;
     ensure!(steps == wanted, "{} took {steps} optimizer steps, not {wanted}", method.name());
-    Ok(Outcome { method, seed, points })
+    Ok(Outcome { method, points })
 }
 
 /// One PPO update of 8 optimizer steps, with or without demonstrations in them.
@@ -287,7 +287,7 @@ fn run_config(text: &str) -> Result<RunConfig> {
 
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
     let mut options =
-        Options { seeds: 5, first_seed: 1, units: 60, small: false, lr: 1e-3, plot: None };
+        Options { seeds: 5, first_seed: 1, units: 40, small: false, lr: 1e-3, plot: None };
     while let Some(arg) = args.next() {
         let mut value = || args.next().with_context(|| format!("`{arg}` needs a value"));
         match arg.as_str() {

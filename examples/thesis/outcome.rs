@@ -24,7 +24,6 @@ pub(crate) struct Point {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) method: Method,
-    pub(crate) seed: u64,
     pub(crate) points: Vec<Point>,
 }
 
@@ -80,7 +79,7 @@ pub(crate) fn table(outcomes: &[Outcome]) {
                         |pairs| {
                             let (low, high) = pairs.interval;
                             let (by, p) = (pairs.difference, pairs.p_value);
-                            format!("{by:+.3} ({low:+.3} to {high:+.3}, p = {p:.2g})")
+                            format!("{by:+.3} ({low:+.3} to {high:+.3}, p = {p:.1e})")
                         },
                     )
             };

@@ -27,7 +27,7 @@ fn tiny() -> Result<Decoder> {
         kv_heads: None,
         intermediate_size: None,
         context: 32,
-        tie_embeddings: true,
+        tie_embeddings: false,
     };
     Ok(init(&sizes.to_config()?, 3, &Device::flex()))
 }
