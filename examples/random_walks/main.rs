@@ -19,10 +19,11 @@
 mod svg;
 mod world;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::module::Module;
 use hybrid::config::Override;
 use hybrid::metrics::mean;
@@ -56,7 +57,7 @@ struct Options {
 type Curve = Vec<(f64, f64)>;
 
 /// Walks from each start of a measurement.
-const SAMPLES: usize = 32;
+const SAMPLES: usize = 16;
 /// Walks from each start of a rollout.
 const ROLLOUT: usize = 16;
 /// Walks of an SFT step.
@@ -67,14 +68,29 @@ const EVERY: usize = 5;
 fn main() -> Result<()> {
     let options = parse(std::env::args().skip(1))?;
     let world = World::published()?;
-    let mut curves = Vec::new();
-    for seed in &options.seeds {
-        curves.push(learn(&world, *seed, &options)?);
-    }
+    let curves = learn_all(&world, &options)?;
     match &options.plot {
         Some(path) => draw(path, &curves),
         None => Ok(()),
     }
+}
+
+/// Every seed, as many at a time as there are cores: the model is too small to keep two of them busy.
+fn learn_all(world: &World, options: &Options) -> Result<Vec<Curve>> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let mut curves = Vec::new();
+    for seeds in options.seeds.chunks(cores) {
+        std::thread::scope(|scope| {
+            let started: Vec<_> =
+                seeds.iter().map(|seed| scope.spawn(|| learn(world, *seed, options))).collect();
+            for thread in started {
+                let curve = thread.join().map_err(|_| anyhow!("a seed's thread panicked"))?;
+                curves.push(curve?);
+            }
+            anyhow::Ok(())
+        })?;
+    }
+    Ok(curves)
 }
 
 /// SFT and PPO with one seed.
