@@ -5,10 +5,10 @@
 //! optimality of its own. `golden/random_walks.json` holds graph and walks.
 //!
 //! ```text
-//! cargo run --release --example random_walks                 # five seeds, minutes on two cores
-//! cargo run --release --example random_walks -- --seed 3
+//! cargo run --release --example random_walks                 # five seeds, 2 layers of 64
 //! cargo run --release --example random_walks -- --plot docs/random_walks.svg
-//! cargo run --release --example random_walks -- --seed 1 --layers 2 --width 48 --updates 8 --at-least 0.6
+//! cargo run --release --example random_walks -- --layers 6 --width 144 --sft-steps 150
+//! cargo run --release --example random_walks -- --seed 1 --sft-steps 150 --updates 12 --at-least 0.5
 //! ```
 //!
 //! Ends with the optimality over all 20 starts before and after PPO, sampled and greedy, and fails
@@ -237,9 +237,9 @@ fn draw(path: &Path, curves: &[Curve]) -> Result<()> {
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
     let mut options = Options {
         seeds: vec![1, 2, 3, 4, 5],
-        layers: 6,
-        width: 144,
-        sft_steps: 150,
+        layers: 2,
+        width: 64,
+        sft_steps: 400,
         updates: 60,
         at_least: 0.95,
         plot: None,

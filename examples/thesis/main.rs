@@ -15,7 +15,7 @@
 //! ```text
 //! cargo run --release --example thesis                                  # 30 runs, five seeds
 //! cargo run --release --example thesis -- --plot docs/thesis.svg
-//! cargo run --release --example thesis -- --seeds 1 --units 12 --small  # what CI runs
+//! cargo run --release --example thesis -- --seeds 1 --units 4 --small  # what CI runs
 //! ```
 //!
 //! Ends with a table of optimality, KL from the start and perplexity of held-out walks, compares the
