@@ -90,30 +90,7 @@ fn promise(name: &str, outcome: &Outcome, kinds: &str) -> Result<String> {
 fn small(path: &Path, as_written: &RunConfig) -> Result<(Outcome, String)> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let rows = write_rows(folder.path(), as_written)?;
-    let mut changes = vec![
-        format!("data.train={}", json!(rows)),
-        "data.validation=16".to_owned(),
-        "data.select=80".to_owned(),
-        "train={ batch_size = 4, micro_batch = 4, max_length = 96 }".to_owned(),
-        format!("train.packing={}", as_written.train.packing),
-        "rollout.batch_size=4".to_owned(),
-        "rollout.max_new_tokens=8".to_owned(),
-        "optim.lr=3e-3".to_owned(),
-        "optim.warmup_steps=1".to_owned(),
-        "ppo.minibatch_size=4".to_owned(),
-        "eval={ prompts = 4, samples = 2, sft_batches = 2 }".to_owned(),
-        format!("output.dir={}", json!(folder.path().join("run"))),
-    ];
-    for (index, phase) in as_written.phase.iter().enumerate() {
-        let is_hybrid = phase.cycles.is_some();
-        let length = if is_hybrid { "cycles=6" } else { "steps=12" };
-        changes.push(format!("phase[{index}].{length}"));
-        if phase.curriculum.as_ref().is_some_and(|curriculum| curriculum.by.is_some()) {
-            // A metric that a tiny model has from the start: eight tokens of twelve.
-            let by = "{ metric = \"rollout/completion_tokens_mean\", from = 0.0, to = 12.0 }";
-            changes.push(format!("phase[{index}].curriculum.by={by}"));
-        }
-    }
+    let changes = changes(as_written, &rows, folder.path());
     let lexicon = folder.path().join("lexicon.txt");
     std::fs::write(&lexicon, "good\t1.9\nbad\t-2.5\n")?;
     let mut spec = as_written.reward.clone();
@@ -152,6 +129,35 @@ fn small(path: &Path, as_written: &RunConfig) -> Result<(Outcome, String)> {
     let mut kinds = Kinds::default();
     let outcome = Run::open(parts, false)?.finish(&mut kinds)?;
     Ok((outcome, kinds.0))
+}
+
+/// What is changed in a run file so that it is done in a second.
+fn changes(as_written: &RunConfig, rows: &Path, folder: &Path) -> Vec<String> {
+    let mut changes = vec![
+        format!("data.train={}", json!(rows)),
+        "data.validation=16".to_owned(),
+        "data.select=80".to_owned(),
+        "train={ batch_size = 4, micro_batch = 4, max_length = 96 }".to_owned(),
+        format!("train.packing={}", as_written.train.packing),
+        "rollout.batch_size=4".to_owned(),
+        "rollout.max_new_tokens=8".to_owned(),
+        "optim.lr=3e-3".to_owned(),
+        "optim.warmup_steps=1".to_owned(),
+        "ppo.minibatch_size=4".to_owned(),
+        "eval={ prompts = 4, samples = 2, sft_batches = 2 }".to_owned(),
+        format!("output.dir={}", json!(folder.join("run"))),
+    ];
+    for (index, phase) in as_written.phase.iter().enumerate() {
+        let is_hybrid = phase.cycles.is_some();
+        let length = if is_hybrid { "cycles=6" } else { "steps=12" };
+        changes.push(format!("phase[{index}].{length}"));
+        if phase.curriculum.as_ref().is_some_and(|curriculum| curriculum.by.is_some()) {
+            // A metric that a tiny model has from the start: eight tokens of twelve.
+            let by = "{ metric = \"rollout/completion_tokens_mean\", from = 0.0, to = 12.0 }";
+            changes.push(format!("phase[{index}].curriculum.by={by}"));
+        }
+    }
+    changes
 }
 
 /// Gives every sentiment reward of a spec a lexicon, so that nothing is fetched.

@@ -38,7 +38,7 @@ pub(crate) struct Line {
 
 const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 320.0;
-const MARGIN: f64 = 46.0;
+const MARGIN: f64 = 50.0;
 
 /// Writes the panels side by side.
 pub(crate) fn write(path: &Path, panels: &[Panel]) -> Result<()> {
@@ -88,7 +88,7 @@ impl Panel {
         }
         writeln!(
             svg,
-            "<text x=\"{:.1}\" y=\"18\" font-weight=\"bold\">{}</text><text x=\"{:.1}\" \
+            "<text x=\"{:.1}\" y=\"15\" font-weight=\"bold\">{}</text><text x=\"{:.1}\" \
              y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             left + MARGIN / 2.0,
             self.title,
@@ -109,15 +109,20 @@ impl Panel {
                 names.push((&line.name, line.colour));
             }
         }
-        let mut at = left;
+        let (mut at, mut row) = (left, 27.0);
         for (name, colour) in names {
+            let width = 22.0 + 6.8 * name.chars().count() as f64;
+            if at + width > left + WIDTH - 1.5 * MARGIN {
+                (at, row) = (left, row + 13.0);
+            }
             writeln!(
                 svg,
-                "<circle cx=\"{at:.1}\" cy=\"32\" r=\"4\" fill=\"{colour}\"/><text x=\"{:.1}\" \
-                 y=\"36\">{name}</text>",
-                at + 7.0
+                "<circle cx=\"{at:.1}\" cy=\"{row}\" r=\"4\" fill=\"{colour}\"/><text x=\"{:.1}\" \
+                 y=\"{}\">{name}</text>",
+                at + 7.0,
+                row + 4.0
             )?;
-            at += 22.0 + 6.4 * name.chars().count() as f64;
+            at += width;
         }
         Ok(())
     }

@@ -30,9 +30,10 @@ mod world;
 
 mod outcome;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::module::Module;
 use hybrid::evaluation::HeldOut;
 use hybrid::trainer::Mix;
@@ -128,20 +129,38 @@ fn main() -> Result<()> {
         "the best walks along ways of both maps: optimality {:.3}; demonstrations {:.3}",
         town.ceiling, town.demonstrated
     );
-    let mut outcomes = Vec::new();
-    for seed in options.first_seed..options.first_seed + options.seeds {
-        let base = base(&town, seed)?;
-        for method in Method::ALL {
-            let run = run(&town, &base, method, seed, &options)?;
-            println!("seed {seed}  {}", run.line());
-            outcomes.push(run);
-        }
-    }
+    let outcomes = run_all(&town, &options)?;
     outcome::table(&outcomes);
     if let Some(path) = &options.plot {
         outcome::draw(path, &outcomes, town.ceiling)?;
     }
     outcome::claims(&outcomes, town.ceiling, options.small)
+}
+
+/// Every method from every seed's start, as many seeds at a time as there are cores.
+fn run_all(town: &Town, options: &Options) -> Result<Vec<Outcome>> {
+    let methods = |seed: u64| {
+        let base = base(town, seed)?;
+        let run = |method| {
+            let outcome = run(town, &base, method, seed, options)?;
+            println!("seed {seed}  {}", outcome.line());
+            anyhow::Ok(outcome)
+        };
+        Method::ALL.into_iter().map(run).collect::<Result<Vec<Outcome>>>()
+    };
+    let seeds: Vec<u64> = (options.first_seed..options.first_seed + options.seeds).collect();
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let mut outcomes = Vec::new();
+    for seeds in seeds.chunks(cores) {
+        std::thread::scope(|scope| {
+            let started: Vec<_> = seeds.iter().map(|seed| scope.spawn(|| methods(*seed))).collect();
+            for thread in started {
+                outcomes.extend(thread.join().map_err(|_| anyhow!("a seed's thread panicked"))??);
+            }
+            anyhow::Ok(())
+        })?;
+    }
+    Ok(outcomes)
 }
 
 /// A policy that walks the old map.

@@ -10,8 +10,11 @@ mod tensors;
 
 use anyhow::{Context, Result, bail};
 
-/// A crate and the function that uses it; the function says what it found.
-const CRATES: [(&str, fn() -> Result<String>); 9] = [
+/// Uses a crate and says what it found.
+type Use = fn() -> Result<String>;
+
+/// The crates, each with the function that uses it.
+const CRATES: [(&str, Use); 9] = [
     ("gguf", files::gguf),
     ("assets", files::assets),
     ("data", files::data),
