@@ -38,7 +38,7 @@ pub(crate) struct Line {
 
 const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 320.0;
-const MARGIN: f64 = 50.0;
+const MARGIN: f64 = 46.0;
 
 /// Writes the panels side by side.
 pub(crate) fn write(path: &Path, panels: &[Panel]) -> Result<()> {
