@@ -35,6 +35,15 @@ const EXAMPLES: &[Example] = &[
             "0.8",
         ],
     },
+    Example {
+        name: "random_walks",
+        args: &["--seed", "1", "--sft-steps", "150", "--updates", "12", "--at-least", "0.5"],
+    },
+    Example { name: "thesis", args: &["--seeds", "1", "--units", "4", "--small"] },
+    Example { name: "design_loop", args: &["--small"] },
+    Example { name: "use_one_crate", args: &[] },
+    Example { name: "hybrid_curriculum", args: &[] },
+    Example { name: "run_files", args: &[] },
 ];
 
 /// Runs every registered example and returns how many there were.

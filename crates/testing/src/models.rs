@@ -1,6 +1,7 @@
 //! Tiny models: real architectures, random weights, the byte tokenizer.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use burn::tensor::Device;
 use hybrid_data::tokenizer::Tokenizer;
@@ -60,7 +61,10 @@ pub fn write(directory: &Path, model_type: &str, seed: u64, device: &Device) {
 #[must_use]
 #[expect(clippy::panic, reason = "an unwritable temporary folder fails whoever asked")]
 pub fn words(words: &[&str]) -> Tokenizer {
-    let name = format!("hybrid-words-{}-{}", std::process::id(), words.len());
+    // Threads of one process may each be making one.
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let made = MADE.fetch_add(1, Ordering::Relaxed);
+    let name = format!("hybrid-words-{}-{made}", std::process::id());
     let folder = std::env::temp_dir().join(name);
     let made = std::fs::create_dir_all(&folder)
         .and_then(|()| {
