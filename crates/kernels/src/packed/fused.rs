@@ -1,5 +1,8 @@
 //! Panels of 16 columns, and the kernel that multiplies a block of rows with one.
 
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
@@ -155,73 +158,28 @@ fn has_fma() -> bool {
 fn multiply(blocks: &Blocks, panel: &[Line], out: &mut [Line]) {
     for (block, out) in blocks.iter().zip(out.chunks_mut(blocks.height)) {
         #[cfg(target_arch = "x86_64")]
-        {
-            if blocks.height == WIDE {
-                #[expect(unsafe_code, reason = "a call into code for a detected feature")]
-                // SAFETY: blocks are so high only where the machine has AVX-512 (`height`).
-                unsafe {
-                    wide(block, panel, out);
-                }
-                continue;
+        if blocks.height != PLAIN {
+            let kernel = if blocks.height == WIDE { x86::wide } else { x86::narrow };
+            #[expect(unsafe_code, reason = "a call into code for a detected feature")]
+            // SAFETY: blocks are so high only where the machine has what the kernel is compiled for
+            // (`height`).
+            unsafe {
+                kernel(block, panel, out);
             }
-            if blocks.height == NARROW {
-                #[expect(unsafe_code, reason = "a call into code for a detected feature")]
-                // SAFETY: blocks are so high only where the machine has AVX2 and FMA (`height`).
-                unsafe {
-                    narrow(block, panel, out);
-                }
-                continue;
+            continue;
+        }
+        plain(block, panel, out);
+    }
+}
+
+/// A block of as many rows as `out` has lines, on any machine.
+fn plain(block: &[f32], panel: &[Line], out: &mut [Line]) {
+    out.fill(ZERO);
+    for (line, values) in panel.iter().zip(block.chunks_exact(out.len())) {
+        for (sums, value) in out.iter_mut().zip(values) {
+            for (sum, weight) in sums.0.iter_mut().zip(&line.0) {
+                *sum += value * weight;
             }
         }
-        any::<false>(block, panel, out);
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-fn wide(block: &[f32], panel: &[Line], out: &mut [Line]) {
-    any::<true>(block, panel, out);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn narrow(block: &[f32], panel: &[Line], out: &mut [Line]) {
-    any::<true>(block, panel, out);
-}
-
-/// A block of as many rows as `out` has lines.
-#[inline(always)]
-fn any<const FMA: bool>(block: &[f32], panel: &[Line], out: &mut [Line]) {
-    match out.len() {
-        1 => rows::<1, FMA>(block, panel, out),
-        2 => rows::<2, FMA>(block, panel, out),
-        3 => rows::<3, FMA>(block, panel, out),
-        4 => rows::<4, FMA>(block, panel, out),
-        5 => rows::<5, FMA>(block, panel, out),
-        6 => rows::<6, FMA>(block, panel, out),
-        7 => rows::<7, FMA>(block, panel, out),
-        8 => rows::<8, FMA>(block, panel, out),
-        9 => rows::<9, FMA>(block, panel, out),
-        10 => rows::<10, FMA>(block, panel, out),
-        11 => rows::<11, FMA>(block, panel, out),
-        _ => rows::<12, FMA>(block, panel, out),
-    }
-}
-
-/// `ROWS` sums of 16 lanes, all in registers.
-#[inline(always)]
-fn rows<const ROWS: usize, const FMA: bool>(block: &[f32], panel: &[Line], out: &mut [Line]) {
-    let mut sums = [[0.0_f32; LANES]; ROWS];
-    let (steps, _) = block.as_chunks::<ROWS>();
-    for (line, values) in panel.iter().zip(steps) {
-        for (sums, value) in sums.iter_mut().zip(values) {
-            for (sum, weight) in sums.iter_mut().zip(&line.0) {
-                // Without the instruction, `mul_add` would be a call.
-                *sum = if FMA { value.mul_add(*weight, *sum) } else { *sum + value * weight };
-            }
-        }
-    }
-    for (line, sums) in out.iter_mut().zip(sums) {
-        line.0 = sums;
     }
 }
