@@ -240,7 +240,7 @@ proptest::proptest! {
 }
 
 /// JSON built from the words of specs, so that some of it is nearly one.
-fn any_json(depth: u32) -> impl proptest::strategy::Strategy<Value = Value> {
+pub(super) fn any_json(depth: u32) -> impl proptest::strategy::Strategy<Value = Value> {
     use proptest::prelude::*;
     let word = prop::sample::select(vec![
         "type",
