@@ -11,5 +11,6 @@ mod generate;
 mod help;
 mod inspect;
 mod kill;
+mod reward;
 mod support;
 mod train;
