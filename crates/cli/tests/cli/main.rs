@@ -7,6 +7,7 @@ mod bad_input;
 mod bad_models;
 mod chat;
 mod eval;
+mod eval_rewards;
 mod generate;
 mod help;
 mod inspect;

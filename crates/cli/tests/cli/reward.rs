@@ -99,7 +99,7 @@ fn rows_come_from_stdin_and_other_formats() {
 #[test]
 fn the_table_has_a_line_a_component() {
     let spec = json!({ "type": "min", "components": [
-        { "type": "length", "name": "words", "postprocess": [{ "type": "log", "offset": 0 }] },
+        { "type": "length", "name": "words", "postprocess": [{ "type": "log", "add": 0 }] },
         { "type": "max", "name": "both", "components": [{ "type": "field", "field": "x" }] },
     ] });
     let rows = [
@@ -245,10 +245,27 @@ fn the_list_has_every_entry_and_one_on_demand() {
     {
         assert!(all.contains(part), "{part}");
     }
-    insta::assert_snapshot!(hybrid(&["reward", "--list", "sts"]).bad_input(), @"");
-    insta::assert_snapshot!(hybrid(&["reward", "--list", "blue"]).bad_input(), @"");
-    insta::assert_snapshot!(hybrid(&["reward", "--list", "lcs"]).data(), @"");
-    insta::assert_snapshot!(hybrid(&["reward", "--list", "clip"]).data(), @"");
+    insta::assert_snapshot!(hybrid(&["reward", "--list", "sts"]).bad_input(), @"error: `--list`: nothing is called `sts`; `hybrid reward --list` shows every name");
+    insta::assert_snapshot!(hybrid(&["reward", "--list", "blue"]).bad_input(), @"error: `--list`: nothing is called `blue` (did you mean `bleu`?); `hybrid reward --list` shows every name");
+    insta::assert_snapshot!(hybrid(&["reward", "--list", "lcs"]).data(), @r#"
+    REWARDS
+
+    lcs
+      The longest common subsequence / the longer text, as rapidfuzz 3.14's `LCSseq.normalized_similarity`; 1 where both texts are empty.
+      range 0 … 1; better: higher; needs: target
+      evidence: by definition
+        unit       "chars"  one of `chars` or `words`: what a sequence is made of
+        lowercase  false    true or false: compare in lower case
+    "#);
+    insta::assert_snapshot!(hybrid(&["reward", "--list", "clip"]).data(), @r"
+    POST-PROCESSORS
+
+    clip
+      Scores outside [min, max] become the nearer end.
+      range −∞ … ∞; better: depends; needs: a score
+        min  null  a number: the smallest score; absent means none
+        max  null  a number: the largest score; absent means none
+    ");
     let listed = hybrid(&["reward", "--list", "--json"]).data();
     let listed: Vec<Value> = serde_json::from_str(&listed).unwrap();
     let bleu = listed.iter().find(|entry| entry["name"] == "bleu").unwrap();

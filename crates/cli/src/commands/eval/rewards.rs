@@ -151,8 +151,8 @@ fn summary(scored: &[Scored]) -> Map<String, Value> {
         }
     }
     let line = |(name, running): (&str, Running)| {
-        let Summary { mean, std, null, .. } = running.summary();
-        (name.to_owned(), json!({ "mean": mean, "std": std, "null": null }))
+        let Summary { mean, std, null: nulls, .. } = running.summary();
+        (name.to_owned(), json!({ "mean": mean, "std": std, "null": nulls }))
     };
     columns.into_iter().map(line).collect()
 }

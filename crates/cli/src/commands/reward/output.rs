@@ -17,7 +17,7 @@ pub(super) struct Output {
 enum Sink {
     Stdout(BufWriter<io::Stdout>),
     /// A device or a pipe, which cannot be replaced.
-    Direct(BufWriter<File>, PathBuf),
+    Direct(BufWriter<File>),
     /// Renamed to the path at the end; an error before that takes it away.
     Atomic(BufWriter<NamedTempFile>, PathBuf),
 }
@@ -46,7 +46,7 @@ impl Output {
             }
             Ok(there) if !there.is_file() => {
                 let file = OpenOptions::new().write(true).open(&real).with_context(failed)?;
-                Sink::Direct(BufWriter::new(file), path.to_owned())
+                Sink::Direct(BufWriter::new(file))
             }
             _ => {
                 let file = temporary(&real).with_context(failed).map_err(no_folder(&real))?;
@@ -69,7 +69,7 @@ impl Output {
     pub(super) fn writer(&mut self) -> &mut dyn Write {
         match &mut self.sink {
             Sink::Stdout(writer) => writer,
-            Sink::Direct(writer, _) => writer,
+            Sink::Direct(writer) => writer,
             Sink::Atomic(writer, _) => writer,
         }
     }

@@ -74,9 +74,9 @@ impl Totals {
     /// The table as JSON.
     pub(super) fn json(&self) -> Value {
         let line = |line: &Line| {
-            let Summary { mean, std, null, .. } = line.values.summary();
+            let Summary { mean, std, null: nulls, .. } = line.values.summary();
             let ms = 1e3 * line.elapsed.as_secs_f64();
-            json!({ "mean": mean, "std": std, "null": null, "ms": ms })
+            json!({ "mean": mean, "std": std, "null": nulls, "ms": ms })
         };
         let components: Map<String, Value> =
             self.components.iter().map(|(name, own)| (name.clone(), line(own))).collect();

@@ -41,7 +41,7 @@ fn a_model_trains_reports_and_scores() {
     let brier = &report["brier"];
     assert!(brier["low"].as_f64() < brier["value"].as_f64(), "{report}");
     let before = std::fs::read_to_string(model).unwrap();
-    insta::assert_snapshot!(hybrid(&train).bad_input().replace(&folder.path().display().to_string(), "DIR"), @"");
+    insta::assert_snapshot!(hybrid(&train).bad_input().replace(&folder.path().display().to_string(), "DIR"), @"error: `DIR/model.json` is there already; give another `--output`, or `--force` to replace it");
     let printed = hybrid(&[&train[..], &["--force"]].concat()).data();
     assert_eq!(std::fs::read_to_string(model).unwrap(), before, "equal rows, equal model");
     let names: Vec<&str> = printed.lines().map(|line| line.split("  ").next().unwrap()).collect();
@@ -94,11 +94,11 @@ fn fields_and_labels_have_other_names() {
         assert!(!folder.path().join("bad.json").exists());
         message
     };
-    insta::assert_snapshot!(bad(&[]), @"");
-    insta::assert_snapshot!(bad(&["--text", "input"]), @"");
-    insta::assert_snapshot!(bad(&["--text", "input", "--label", "ideal"]), @"");
-    insta::assert_snapshot!(bad(&["--text", "ideal", "--label", "input"]), @"");
-    insta::assert_snapshot!(bad(&[&fields[..], &["--held-out", "0.95"]].concat()), @"");
-    insta::assert_snapshot!(bad(&[&fields[..], &["--l2", "-1"]].concat()), @"");
-    insta::assert_snapshot!(bad(&["--text", "input", "--label", "ideal", "--positive", "eggs"]), @"");
+    insta::assert_snapshot!(bad(&[]), @"error: line 1 of `DIR/labelled.jsonl` has no `text`; add it, or name the field that holds it");
+    insta::assert_snapshot!(bad(&["--text", "input"]), @"error: line 1 of `DIR/labelled.jsonl` has no `label`; add it, or name the field that holds it");
+    insta::assert_snapshot!(bad(&["--text", "input", "--label", "ideal"]), @r#"error: line 1 of `DIR/labelled.jsonl` field `ideal`: the string "spam" is neither 1 nor 0; say which label is the positive one"#);
+    insta::assert_snapshot!(bad(&["--text", "ideal", "--label", "input"]), @"error: line 1 of `DIR/labelled.jsonl` field `input`: expected a string, a number, true or false, got an array of 2");
+    insta::assert_snapshot!(bad(&[&fields[..], &["--held-out", "0.95"]].concat()), @"error: the option `held_out` is 0.95, must be at most 0.9 with `calibration` added");
+    insta::assert_snapshot!(bad(&[&fields[..], &["--l2", "-1"]].concat()), @"error: the option `l2` is -1, must be finite and more than 0");
+    insta::assert_snapshot!(bad(&["--text", "input", "--label", "ideal", "--positive", "eggs"]), @"error: the training rows are 0 positive and 1215 negative ones, of each of which there must be at least 2; give more labelled rows");
 }
