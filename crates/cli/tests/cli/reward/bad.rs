@@ -56,7 +56,7 @@ fn assets_that_are_not_there() {
     assert!(outcome.stderr.contains("pip"), "{}", outcome.stderr);
     // WordNet comes with the system, so this one has no reason to look for pip.
     if !std::path::Path::new("/usr/share/wordnet").exists() {
-        insta::assert_snapshot!(spec(r#"{"type": "meteor"}"#), @"");
+        insta::assert_snapshot!(spec(r#"{"type": "meteor"}"#), @"error: the reward spec has a mistake at `wordnet`: none of `/usr/share/wordnet`, `/usr/share/wordnet/dict`, `/usr/local/share/wordnet` is there; or set `wordnet` to a folder with WordNet 3.0's files (Debian's package `wordnet-base` puts them into /usr/share/wordnet), or take `meteor_stem`, which matches no synonyms");
     }
 }
 
