@@ -75,6 +75,9 @@ pub(crate) fn run(workspace: &Workspace, device: Option<&str>) -> Result<()> {
     ensure!(binary.is_file(), "`{}` is not built; run `cargo xtask smoke`", binary.display());
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let smoke = Smoke { binary: &binary, folder: folder.path() };
+    let pairs =
+        "{\"response\": \"a b\", \"target\": \"a b\"}\n{\"response\": \"\", \"target\": \"c\"}\n";
+    std::fs::write(folder.path().join(PAIRS), pairs).context("cannot write the smoke pairs")?;
     let start = Instant::now();
     for Check { name, args, expect } in general_checks() {
         smoke.check(&name, &args, &expect)?;
@@ -100,9 +103,29 @@ pub(crate) fn run(workspace: &Workspace, device: Option<&str>) -> Result<()> {
     Ok(())
 }
 
+/// Rows for `hybrid reward`.
+const PAIRS: &str = "pairs.jsonl";
+
+/// A sum of two rewards.
+const REWARD: &str = r#"{"REWARD": {"type": "weighted_sum", "components": [
+    {"type": "rouge_l", "weight": 3}, {"type": "levenshtein", "name": "near"}
+]}}"#;
+
 /// What must hold whatever the machine.
 fn general_checks() -> Vec<Check> {
     vec![
+        Check::new("reward", &["reward", "--spec", REWARD, "--input", PAIRS], |output| {
+            let text = stdout(output)?;
+            let lines: Vec<Value> = text
+                .lines()
+                .map(serde_json::from_str)
+                .collect::<Result<_, _>>()
+                .context("is not one JSON object a row")?;
+            let scores: Vec<_> = lines.iter().map(|line| line.get("score")?.as_f64()).collect();
+            ensure!(scores == [Some(1.0), Some(0.0)], "the scores are {scores:?}");
+            ensure!(text.contains("\"near\":1.0"), "no component `near` in {text}");
+            Ok(())
+        }),
         Check::new("version", &["--version"], |output| {
             let text = stdout(output)?;
             ensure!(text.starts_with("hybrid "), "`{}` is no version line", text.trim());

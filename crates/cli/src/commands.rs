@@ -11,6 +11,7 @@ pub(crate) mod inspect;
 pub(crate) mod merge;
 pub(crate) mod quickstart;
 pub(crate) mod report;
+pub(crate) mod reward;
 pub(crate) mod train;
 
 /// Most samples or rows that one option may ask for: more is a slip of the finger, and would end in

@@ -17,7 +17,8 @@ use hybrid_data::tokenizer::TokenizerError;
 use hybrid_model::generate::GenerateError;
 use hybrid_model::weights::WeightsError;
 use hybrid_report::ReportError;
-use hybrid_rewards::SpecErrors;
+use hybrid_rewards::linear::LinearError;
+use hybrid_rewards::{RewardError, SpecErrors};
 
 /// Something wrong with what the user gave: an argument, a file, a prompt.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +120,8 @@ fn is_bad_input(error: &Error) -> bool {
             || cause.downcast_ref::<DataError>().is_some_and(DataError::is_bad_input)
             || cause.downcast_ref::<WeightsError>().is_some_and(WeightsError::is_bad_input)
             || cause.is::<SpecErrors>()
+            || cause.downcast_ref::<RewardError>().is_some_and(RewardError::is_bad_input)
+            || cause.downcast_ref::<LinearError>().is_some_and(LinearError::is_bad_input)
             || cause.downcast_ref::<ConfigError>().is_some_and(ConfigError::is_bad_input)
             || cause.downcast_ref::<RunDirError>().is_some_and(RunDirError::is_bad_input)
             || cause.downcast_ref::<CheckpointError>().is_some_and(CheckpointError::is_bad_input)

@@ -42,10 +42,12 @@ enum Command {
     Generate(commands::generate::GenerateArgs),
     /// Talk with a chat model
     Chat(commands::chat::ChatArgs),
-    /// Measure perplexity on texts
+    /// Measure perplexity on texts, and rewards of answers
     Eval(commands::eval::EvalArgs),
     /// Show examples as tokens, the trained ones marked
     Inspect(commands::inspect::InspectArgs),
+    /// Score texts by a reward spec
+    Reward(commands::reward::RewardArgs),
     /// Make one HTML page of a run
     Report(commands::report::ReportArgs),
     /// Write a run's newest weights as a Hugging Face folder
@@ -79,6 +81,7 @@ fn run(args: Args) -> Result<()> {
         Command::Chat(args) => commands::chat::run(&args, &ui),
         Command::Eval(args) => commands::eval::run(&args, &ui),
         Command::Inspect(args) => commands::inspect::run(&args, &ui),
+        Command::Reward(args) => commands::reward::run(&args, &ui),
         Command::Report(args) => commands::report::run(&args, &ui),
         Command::Export(args) => commands::export::run(&args, &ui),
         Command::Merge(args) => commands::merge::run(&args, &ui),

@@ -37,6 +37,14 @@ impl Ui {
         self.styled(what, Some(total), "{msg} {wide_bar:.dim} {pos}/{len} {eta}")
     }
 
+    /// A count of rows of unknown number, `since` after the work began.
+    pub(crate) fn counter(&self, what: &str, since: Duration) -> ProgressBar {
+        let template = "{spinner} {msg} {human_pos} rows {per_sec} {elapsed}";
+        let bar = self.styled(what, None, template).with_elapsed(since);
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
+    }
+
     /// A spinner for work of unknown length.
     pub(crate) fn spinner(&self, what: &str) -> ProgressBar {
         let bar = self.styled(what, None, "{spinner} {msg} {elapsed}");

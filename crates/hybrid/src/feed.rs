@@ -180,6 +180,21 @@ pub fn prompts(
     first: u64,
 ) -> Result<Vec<Prompt>, HybridError> {
     let room = config.train.max_length.saturating_sub(config.rollout.max_new_tokens).max(1);
+    prompts_within(records, tokenizer, room, first)
+}
+
+/// Records as prompts of at most `room` tokens, numbered from `first`: the beginning of a longer one
+/// is cut off. A record without tokens is left out, and its number with it.
+///
+/// # Errors
+///
+/// [`HybridError::Encode`] for a record that cannot be encoded.
+pub fn prompts_within(
+    records: &[Record],
+    tokenizer: &Tokenizer,
+    room: usize,
+    first: u64,
+) -> Result<Vec<Prompt>, HybridError> {
     let options = EncodeOptions { max_length: Some(room), ..EncodeOptions::default() };
     let encoder = Encoder::new(tokenizer, options)?;
     let mut prompts = Vec::with_capacity(records.len());

@@ -67,6 +67,50 @@ impl Summary {
     }
 }
 
+/// A column that comes batch by batch, in short: what [`Summary`] says, without the values.
+///
+/// Mean and squares are kept as Welford (1962) does, so that a million scores near 1e6 lose nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Running {
+    known: u64,
+    null: usize,
+    mean: f64,
+    squares: f64,
+    bounds: Option<(f64, f64)>,
+}
+
+impl Running {
+    /// Takes in the scores of a batch.
+    pub fn extend(&mut self, values: &[Option<f64>]) {
+        for value in values {
+            let Some(value) = *value else {
+                self.null += 1;
+                continue;
+            };
+            self.known += 1;
+            let before = value - self.mean;
+            self.mean += before / self.known as f64;
+            self.squares += before * (value - self.mean);
+            let (low, high) = self.bounds.unwrap_or((value, value));
+            self.bounds = Some((low.min(value), high.max(value)));
+        }
+    }
+
+    /// The summary of everything taken in.
+    pub fn summary(&self) -> Summary {
+        let Some((low, high)) = self.bounds else {
+            return Summary { null: self.null, ..Summary::default() };
+        };
+        Summary {
+            mean: Some(self.mean),
+            std: Some((self.squares / self.known as f64).max(0.0).sqrt()),
+            min: Some(low),
+            max: Some(high),
+            null: self.null,
+        }
+    }
+}
+
 /// Mean of `values` and their variance divided by `len - lost`; both 0 where that is not positive
 /// or nothing is there.
 pub(crate) fn mean_variance(values: &[f64], lost: f64) -> (f64, f64) {
@@ -81,3 +125,6 @@ pub(crate) fn mean_variance(values: &[f64], lost: f64) -> (f64, f64) {
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (mean, squares / (count - lost))
 }
+
+#[cfg(test)]
+mod tests;

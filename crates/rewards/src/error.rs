@@ -3,15 +3,14 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::spec::tree::Lack;
+
 /// Why a batch could not be scored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RewardError {
     /// A row lacks what a component reads.
-    #[error(
-        "row {row} has no `{what}`, which the reward `{path}` reads; add `{what}` to every row or \
-         take `{path}` out of the spec"
-    )]
+    #[error("row {row} {}", Lack { what, path })]
     Missing {
         /// The row's number.
         row: u64,

@@ -24,7 +24,7 @@ pub mod train;
 mod tests;
 
 pub use self::features::FeatureOptions;
-pub use self::rows::{Columns, Labelled, read_rows};
+pub use self::rows::{Columns, Labelled, NotLabelled, read_rows};
 pub use self::train::{Options, Report, train};
 
 use self::features::Features;

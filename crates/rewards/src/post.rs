@@ -23,6 +23,11 @@ pub trait PostProcess: Send + Sync {
     /// What the step remembers changes once a call, and only where `context.train`.
     fn apply(&self, values: &mut [Option<f64>], batch: &[Sample<'_>], context: &Context<'_>);
 
+    /// True where the step compares the responses to one prompt.
+    fn compares_group(&self) -> bool {
+        false
+    }
+
     /// See [`crate::reward::Reward::state`].
     fn state(&self) -> Option<Value> {
         None

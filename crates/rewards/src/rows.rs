@@ -21,6 +21,9 @@ pub struct Row {
     pub targets: Vec<String>,
     /// The `group`, of any kind; absent where the row has none.
     pub group: Option<Value>,
+    /// The `token_ids` of the response, where the row has a list of token numbers under that name;
+    /// they stay among the `fields`, too.
+    pub token_ids: Option<Vec<u32>>,
     /// Everything else.
     pub fields: Map<String, Value>,
 }
@@ -77,7 +80,8 @@ impl Row {
         let targets = targets(fields.shift_remove("target"))?;
         let mut take = |key| fields.shift_remove(key).filter(|value| !value.is_null());
         let (id, group) = (take("id"), take("group"));
-        Ok(Self { id, prompt, response, targets, group, fields })
+        let token_ids = fields.get("token_ids").and_then(token_ids);
+        Ok(Self { id, prompt, response, targets, group, token_ids, fields })
     }
 
     /// The first thing that the row lacks of `needs`, by the name of its field.
@@ -87,6 +91,9 @@ impl Row {
         }
         if needs.prompt && self.prompt.is_none() {
             return Some("prompt");
+        }
+        if needs.token_ids && self.token_ids.is_none() {
+            return Some("token_ids");
         }
         let absent = |field: &&String| !self.fields.contains_key(*field);
         needs.fields.iter().find(absent).map(String::as_str)
@@ -100,7 +107,7 @@ impl Row {
             prompt: self.prompt.as_deref().unwrap_or_default(),
             response: &self.response,
             targets: &self.targets,
-            token_ids: None,
+            token_ids: self.token_ids.as_deref(),
             fields: &self.fields,
         }
     }
@@ -141,6 +148,11 @@ fn text(fields: &mut Map<String, Value>, field: &str) -> Result<Option<String>, 
         Some(Value::String(text)) => Ok(Some(text)),
         Some(other) => Err(bad_field(field, "a string", &other)),
     }
+}
+
+fn token_ids(value: &Value) -> Option<Vec<u32>> {
+    let id = |value: &Value| u32::try_from(value.as_u64()?).ok();
+    value.as_array()?.iter().map(id).collect()
 }
 
 fn targets(value: Option<Value>) -> Result<Vec<String>, RowError> {

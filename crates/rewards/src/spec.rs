@@ -7,13 +7,16 @@
 //! 3. [`registry`] — names to rewards, combinators and post-processors.
 //! 4. [`build`] — the recursion over components.
 //! 5. [`tree`] — what comes out: a tree that scores batches.
-//! 6. [`markdown`] — the registry as tables for people.
+//! 6. [`listing`] — the registry as text for a terminal, and [`markdown`] as tables for the docs.
+//! 7. [`schema`] — the registry as a JSON Schema for editors.
 
 pub mod build;
 pub mod info;
+pub mod listing;
 pub mod markdown;
 pub mod params;
 pub mod registry;
+pub mod schema;
 pub mod tree;
 
 pub(crate) mod node;

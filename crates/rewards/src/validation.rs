@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The normal distribution's 97.5 % point: two-sided 95 % intervals are this many deviations wide.
-const Z: f64 = 1.959_963_984_540_054;
+pub(crate) const Z: f64 = 1.959_963_984_540_054;
 
 /// An estimate with its 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

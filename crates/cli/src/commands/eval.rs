@@ -1,4 +1,6 @@
-//! `hybrid eval`: perplexity of a model on texts.
+//! `hybrid eval`: perplexity of a model on texts, and rewards of what it writes.
+
+mod rewards;
 
 use std::io::Write;
 use std::path::Path;
@@ -16,6 +18,7 @@ use hybrid_model::perplexity::{Scored, Window, nll_sums, windows};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::generate::decoding::DecodingArgs;
 use super::{assets, count};
 use crate::exit::{self, BadInput};
 use crate::model::{Loaded, ModelArgs};
@@ -26,9 +29,16 @@ use crate::ui::Ui;
 #[command(after_help = "Examples:
   hybrid eval smollm2-135m-instruct --data wikitext-2 --max-length 1024 --limit 4
   hybrid eval ./model --data held_out.jsonl --json
+  hybrid eval ./model --data held_out.jsonl --reward reward.toml --greedy --limit 100
 
 Texts count every token, prompt/completion rows those of the completion. The first token of a text
-is not predicted unless the tokenizer puts a BOS before it.")]
+is not predicted unless the tokenizer puts a BOS before it.
+
+With --reward the model also answers: a prompt, a conversation up to its last answer, or the first
+--prompt-words words of a text. Prompts that leave no room for --max-new-tokens lose their beginning.
+What the row has there itself, or its `target`, is what a reward compares with. The report then has
+mean, std and null for `score`, the whole, and for each component by its path.")]
+#[command(group = clap::ArgGroup::new("generation").args(GENERATION).multiple(true).requires("reward"))]
 pub(crate) struct EvalArgs {
     #[command(flatten)]
     model: ModelArgs,
@@ -41,13 +51,50 @@ pub(crate) struct EvalArgs {
     /// Tokens from one window's start to the next's; the window's length by default
     #[arg(long, value_name = "N")]
     stride: Option<usize>,
-    /// Use the first N windows only
+    /// Use the first N windows only, and the first N prompts
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Tokens read at once, over all rows of a batch
     #[arg(long, default_value_t = 2048, value_name = "N", value_parser = count)]
     batch_tokens: usize,
+    /// Also answer the data's prompts and score the answers: a spec as of `hybrid reward`
+    #[arg(long, value_name = "SPEC")]
+    reward: Option<String>,
+    /// Words of a text that are its prompt, with --reward
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = count)]
+    prompt_words: usize,
+    /// Answers to each prompt, with --reward
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = count)]
+    num_samples: usize,
+    /// Prompts answered at once, with --reward
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = count)]
+    batch_size: usize,
+    #[command(flatten, next_help_heading = "How answers are drawn, with --reward")]
+    decoding: DecodingArgs,
 }
+
+/// Options that mean nothing without `--reward`.
+const GENERATION: [&str; 19] = [
+    "prompt_words",
+    "num_samples",
+    "batch_size",
+    "max_new_tokens",
+    "greedy",
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "typical_p",
+    "repetition_penalty",
+    "presence_penalty",
+    "frequency_penalty",
+    "no_repeat_ngram_size",
+    "bad_words",
+    "logit_bias",
+    "stop",
+    "ignore_eos",
+    "seed",
+];
 
 /// What `eval` prints.
 #[derive(Debug, Serialize)]
@@ -62,10 +109,17 @@ struct Report {
 }
 
 pub(crate) fn run(args: &EvalArgs, ui: &Ui) -> Result<()> {
+    args.decoding.check()?;
+    let tree = args.reward.as_deref().map(|spec| rewards::build(spec, ui)).transpose()?;
     let records = read_texts(&args.data, ui)?;
-    let Loaded { decoder, tokenizer } = args.model.load(ui)?;
+    let loaded = args.model.load(ui)?;
+    let Loaded { decoder, tokenizer } = &loaded;
     let (max_length, stride) = window_size(args, decoder.config().max_positions)?;
-    let texts = encode(&records, &tokenizer)?;
+    let texts = encode(&records, tokenizer)?;
+    let asked = match tree {
+        Some(tree) => Some(rewards::Asked::new(tree, &records, args, &loaded)?),
+        None => None,
+    };
     let limit = args.limit.unwrap_or(usize::MAX);
     let (mut scored, mut examples, mut used) = (Vec::new(), 0, 0);
     for text in &texts {
@@ -78,8 +132,12 @@ pub(crate) fn run(args: &EvalArgs, ui: &Ui) -> Result<()> {
         }
         examples += usize::from(used > before);
     }
-    let (tokens, nll) = measure(&decoder, scored, args.batch_tokens, ui);
-    print(&Report { examples, tokens, nll, perplexity: nll.map(f64::exp), rewards: Map::new() }, ui)
+    let (tokens, nll) = measure(decoder, scored, args.batch_tokens, ui);
+    let rewards = match asked {
+        Some(asked) => asked.measure(args, &loaded, ui)?,
+        None => Map::new(),
+    };
+    print(&Report { examples, tokens, nll, perplexity: nll.map(f64::exp), rewards }, ui)
 }
 
 /// Length and stride of the windows, checked.
@@ -214,5 +272,6 @@ fn print(report: &Report, ui: &Ui) -> Result<()> {
     writeln!(out, "tokens      {}", report.tokens)?;
     writeln!(out, "nll         {}", number(report.nll, " nats per token"))?;
     writeln!(out, "perplexity  {}", number(report.perplexity, ""))?;
+    rewards::print(&report.rewards, &mut out)?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What a run configuration names, found and read: model, references, data and reward.
 
 use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
@@ -147,14 +148,31 @@ type Built = (Result<RewardTree, hybrid_rewards::SpecErrors>, Vec<anyhow::Error>
 /// Builds the reward with assets from `find`; whatever that failed with is returned, too.
 fn build(spec: &Value, find: &dyn Fn(&str) -> Result<Asset>) -> Result<Built> {
     let failures = RefCell::new(Vec::new());
-    let assets = |name: &str| match find(name) {
-        Ok(asset) => Ok(asset.path),
-        Err(error) => {
+    let assets = |name: &str| {
+        if let Some((_, folders)) = SYSTEM_FOLDERS.iter().find(|(asset, _)| *asset == name) {
+            return system_folder(folders);
+        }
+        find(name).map(|asset| asset.path).map_err(|error| {
             let reason = format!("{error:#}");
             failures.borrow_mut().push(error);
-            Err(reason)
-        }
+            reason
+        })
     };
     let built = Registry::builtin()?.build(spec, &BuildEnv { assets: &assets });
     Ok((built, failures.into_inner()))
+}
+
+/// What the packages of an operating system install and the catalogue does not have.
+const SYSTEM_FOLDERS: [(&str, &[&str]); 2] = [
+    ("wordnet", &["/usr/share/wordnet", "/usr/share/wordnet/dict", "/usr/local/share/wordnet"]),
+    ("hunspell-en-us", &["/usr/share/hunspell", "/usr/share/myspell", "/usr/local/share/hunspell"]),
+];
+
+/// The first of `folders` that is there.
+fn system_folder(folders: &[&str]) -> Result<PathBuf, String> {
+    let found = folders.iter().map(Path::new).find(|folder| folder.is_dir());
+    found.map(Path::to_path_buf).ok_or_else(|| {
+        let looked = folders.iter().map(|folder| format!("`{folder}`")).collect::<Vec<_>>();
+        format!("none of {} is there", looked.join(", "))
+    })
 }

@@ -15,8 +15,9 @@ fn the_commands() {
       check       Check a run file and show the effective configuration
       generate    Continue prompts with a model
       chat        Talk with a chat model
-      eval        Measure perplexity on texts
+      eval        Measure perplexity on texts, and rewards of answers
       inspect     Show examples as tokens, the trained ones marked
+      reward      Score texts by a reward spec
       report      Make one HTML page of a run
       export      Write a run's newest weights as a Hugging Face folder
       merge       Average the weights of several checkpoints
@@ -46,6 +47,7 @@ fn every_command_has_an_example_that_names_it() {
         "chat",
         "eval",
         "inspect",
+        "reward",
         "report",
         "export",
         "merge",
@@ -56,6 +58,8 @@ fn every_command_has_an_example_that_names_it() {
         let example = help.split("\nExample").nth(1).unwrap_or_else(|| panic!("{command}: {help}"));
         assert!(example.contains(&format!("hybrid {command}")), "{help}");
     }
+    let help = hybrid(&["reward", "train", "--help"]).data();
+    assert!(help.contains("Examples:\n  hybrid reward train"), "{help}");
     for action in ["list", "get", "add"] {
         let help = hybrid(&["assets", action, "--help"]).data();
         assert!(help.contains(&format!("Example: hybrid assets {action}")), "{help}");

@@ -47,7 +47,10 @@ pub fn read_rows(path: &Path, columns: &Columns) -> Result<Vec<Labelled>, Linear
         .map_err(|source| FileError::Io { path: path.to_path_buf(), source })?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let row = |(index, line): (usize, &str)| {
-        read_row(line, columns).map_err(|reason| LinearError::Row {
+        let row = serde_json::from_str(line)
+            .map_err(|error| NotLabelled(format!("is not JSON: {error}")))
+            .and_then(|row: Value| Labelled::from_json(&row, columns));
+        row.map_err(|NotLabelled(reason)| LinearError::Row {
             path: path.to_path_buf(),
             line: index + 1,
             reason,
@@ -56,42 +59,61 @@ pub fn read_rows(path: &Path, columns: &Columns) -> Result<Vec<Labelled>, Linear
     lines.map(row).collect()
 }
 
-fn read_row(line: &str, columns: &Columns) -> Result<Labelled, String> {
-    let row: Value = serde_json::from_str(line).map_err(|error| format!("is not JSON: {error}"))?;
-    let field = |key: &str| {
-        row.get(key)
-            .ok_or_else(|| format!("has no `{key}`; add it, or name the field that holds it"))
-    };
-    let text = match field(&columns.text)? {
-        Value::String(text) => text.clone(),
-        other => {
-            let got = describe(other);
-            return Err(format!("field `{}`: expected a string, got {got}", columns.text));
-        }
-    };
-    let value = field(&columns.label)?;
-    let written = match value {
-        Value::String(text) => text.clone(),
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
-        other => {
-            let got = describe(other);
-            let expected = "a string, a number, true or false";
-            return Err(format!("field `{}`: expected {expected}, got {got}", columns.label));
-        }
-    };
-    let label = match &columns.positive {
-        Some(positive) => written == *positive,
-        None => match written.to_lowercase().as_str() {
-            "true" | "1" | "yes" => true,
-            "false" | "0" | "no" => false,
-            _ => {
-                let got = describe(value);
-                return Err(format!(
-                    "field `{}`: {got} is neither 1 nor 0; say which label is the positive one",
-                    columns.label
-                ));
+/// Why a row is no labelled one; to stand after the row's place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotLabelled(String);
+
+impl Labelled {
+    /// Takes text and label out of a row. The text may also be a list of chat messages, of which the
+    /// last one's `content` counts.
+    ///
+    /// # Errors
+    ///
+    /// [`NotLabelled`] where one of them is absent or of the wrong kind.
+    pub fn from_json(row: &Value, columns: &Columns) -> Result<Self, NotLabelled> {
+        let field = |key: &str| {
+            let advice = "add it, or name the field that holds it";
+            row.get(key).ok_or_else(|| NotLabelled(format!("has no `{key}`; {advice}")))
+        };
+        let value = field(&columns.text)?;
+        let said = match value {
+            Value::Array(messages) => messages.last().and_then(|last| last.get("content")),
+            other => Some(other),
+        };
+        let Some(Value::String(text)) = said else {
+            let expected = "a string, or chat messages whose last has a `content`";
+            return Err(wrong(&columns.text, expected, value));
+        };
+        let label = columns.is_positive(field(&columns.label)?)?;
+        Ok(Self { text: text.clone(), label })
+    }
+}
+
+impl Columns {
+    fn is_positive(&self, value: &Value) -> Result<bool, NotLabelled> {
+        let written = match value {
+            Value::String(text) => text.clone(),
+            Value::Bool(_) | Value::Number(_) => value.to_string(),
+            other => {
+                return Err(wrong(&self.label, "a string, a number, true or false", other));
             }
-        },
-    };
-    Ok(Labelled { text, label })
+        };
+        if let Some(positive) = &self.positive {
+            return Ok(written == *positive);
+        }
+        match written.to_lowercase().as_str() {
+            "true" | "1" | "yes" => Ok(true),
+            "false" | "0" | "no" => Ok(false),
+            _ => Err(NotLabelled(format!(
+                "field `{}`: {} is neither 1 nor 0; say which label is the positive one",
+                self.label,
+                describe(value)
+            ))),
+        }
+    }
+}
+
+fn wrong(field: &str, expected: &str, got: &Value) -> NotLabelled {
+    NotLabelled(format!("field `{field}`: expected {expected}, got {}", describe(got)))
 }

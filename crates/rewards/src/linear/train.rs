@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::features::{FeatureOptions, Features, Sparse};
 use super::fit::{Problem, calibrate, dot, sigmoid};
 use super::{FORMAT, Labelled, LinearError, Model};
+use crate::column::mean_variance;
 use crate::hash::hash;
-use crate::validation::{Interval, auc, proportion};
+use crate::validation::{Interval, Z, auc, proportion};
 
 /// How a model is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -79,8 +80,9 @@ pub struct Report {
     pub accuracy: Interval,
     /// The area under the ROC curve over the held-out rows.
     pub auc: Interval,
-    /// The mean of (p − label)² over the held-out rows; 0 is best.
-    pub brier: f64,
+    /// The mean of (p − label)² over the held-out rows (Brier 1950), which calibration and sharpness
+    /// make small together; 0 is best, 0.25 is a coin. The interval is the normal one of a mean.
+    pub brier: Interval,
     /// The expected calibration error over the held-out rows: |mean p − share of positives| in ten
     /// equal bands of p, weighted by their rows.
     pub calibration_error: f64,
@@ -179,7 +181,7 @@ fn measure(scores: &[f64], labels: &[bool], options: &Options) -> Result<Report,
         || scores.iter().copied().zip(labels.iter().map(|label| f64::from(u8::from(*label))));
     let right = rows().filter(|(p, label)| (*p >= 0.5) == (*label > 0.5)).count();
     let count = labels.len() as f64;
-    let brier = rows().map(|(p, label)| (p - label).powi(2)).sum::<f64>() / count;
+    let brier = mean(&rows().map(|(p, label)| (p - label).powi(2)).collect::<Vec<f64>>());
     let mut bands = [(0.0_f64, 0.0_f64); 10];
     for (p, label) in rows() {
         if let Some((said, was)) = bands.get_mut(((p * 10.0) as usize).min(9)) {
@@ -205,4 +207,11 @@ fn measure(scores: &[f64], labels: &[bool], options: &Options) -> Result<Report,
         brier,
         calibration_error: off / count,
     })
+}
+
+/// The mean of numbers in [0, 1] with the interval that the central limit theorem gives it.
+fn mean(values: &[f64]) -> Interval {
+    let (value, variance) = mean_variance(values, 1.0);
+    let half = Z * (variance / values.len().max(1) as f64).sqrt();
+    Interval { value, low: (value - half).max(0.0), high: (value + half).min(1.0) }
 }

@@ -68,4 +68,8 @@ impl PostProcess for ZScore {
         };
         normalize_groups(values, &groups, self.config.eps);
     }
+
+    fn compares_group(&self) -> bool {
+        self.config.scope == Scope::Group
+    }
 }

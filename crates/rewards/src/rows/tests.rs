@@ -64,3 +64,16 @@ fn rows_are_grouped_by_name_or_by_equal_prompts_in_a_row() {
     ];
     assert_eq!(got, [0, 1, 0, 2, 3, 3, 4, 5, 6, 7, 1, 8]);
 }
+
+#[test]
+fn token_ids_are_a_list_of_token_numbers() {
+    let ids = |value| Row::from_json(json!({ "response": "", "token_ids": value })).unwrap();
+    assert_eq!(ids(json!([3, 0])).token_ids.as_deref(), Some(&[3, 0][..]));
+    assert_eq!(ids(json!([])).token_ids.as_deref(), Some(&[][..]));
+    for other in [json!([1.5]), json!([-1]), json!(["a"]), json!(7), json!(null)] {
+        let row = ids(other.clone());
+        assert_eq!(row.token_ids, None, "{other}");
+        let needs = Needs { token_ids: true, ..Needs::default() };
+        assert_eq!(row.missing(&needs), Some("token_ids"));
+    }
+}

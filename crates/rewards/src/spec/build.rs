@@ -16,7 +16,7 @@ use crate::post::PostProcess;
 const MAX_DEPTH: usize = 32;
 
 /// Keys under which a whole file may hold its spec.
-const WRAPPERS: [&str; 2] = ["REWARD", "reward"];
+pub(super) const WRAPPERS: [&str; 2] = ["REWARD", "reward"];
 
 impl Registry {
     /// Builds the reward that `spec` describes: a spec itself, or an object that holds one under
@@ -108,18 +108,26 @@ impl Builder<'_> {
         let mut node = match &entry.make {
             Maker::Reward(make) => {
                 let reward = make(&map, &mut self.site)?;
-                let leaves = vec![(name.clone(), reward.needs())];
-                Node { name, reward, post: vec![], timeout: None, leaves, is_leaf: true }
+                let needs = reward.needs();
+                let compares_group = needs.group;
+                let leaves = vec![(name.clone(), needs)];
+                let (post, timeout) = (vec![], None);
+                Node { name, reward, post, timeout, leaves, is_leaf: true, compares_group }
             }
             Maker::Combinator(child_weights, make) => {
                 let (nodes, children) = self.components(&mut map, *child_weights);
                 let rule = make(&map, &children, &mut self.site)?;
                 let leaves = below(&name, &nodes);
-                let reward = Box::new(Combined::new(nodes?, rule));
-                Node { name, reward, post: vec![], timeout: None, leaves, is_leaf: false }
+                let nodes = nodes?;
+                let compares_group =
+                    rule.needs_group() || nodes.iter().any(|node| node.compares_group);
+                let reward = Box::new(Combined::new(nodes, rule));
+                let (post, timeout) = (vec![], None);
+                Node { name, reward, post, timeout, leaves, is_leaf: false, compares_group }
             }
         };
         node.post = post?;
+        node.compares_group |= node.post.iter().any(|step| step.compares_group());
         node.timeout = envelope.timeout;
         Some((node, envelope.weight))
     }

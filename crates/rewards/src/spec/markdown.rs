@@ -59,13 +59,13 @@ fn parameters(parameters: &[ListedParam]) -> String {
     out
 }
 
-fn range((low, high): (Option<f64>, Option<f64>)) -> String {
+pub(super) fn range((low, high): (Option<f64>, Option<f64>)) -> String {
     let bound =
         |value: Option<f64>, open: &str| value.map_or(open.to_owned(), |value| value.to_string());
     format!("{} … {}", bound(low, "−∞"), bound(high, "∞"))
 }
 
-fn direction(direction: Direction) -> &'static str {
+pub(super) fn direction(direction: Direction) -> &'static str {
     match direction {
         Direction::Higher => "higher",
         Direction::Lower => "lower",
@@ -73,7 +73,7 @@ fn direction(direction: Direction) -> &'static str {
     }
 }
 
-fn evidence(evidence: Evidence) -> &'static str {
+pub(super) fn evidence(evidence: Evidence) -> &'static str {
     match evidence {
         Evidence::Definition => "by definition",
         Evidence::Unvalidated => "*unvalidated*",

@@ -19,6 +19,8 @@ pub(crate) struct Node {
     /// The leaves at or below this place: their paths as in [`Part::path`], and what they read.
     pub(crate) leaves: Vec<(String, Needs)>,
     pub(crate) is_leaf: bool,
+    /// Whether anything at or below this place compares the responses to one prompt.
+    pub(crate) compares_group: bool,
 }
 
 impl Node {

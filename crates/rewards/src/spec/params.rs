@@ -117,7 +117,7 @@ pub(crate) fn suggestion(name: &str, known: &[&str], lead: &str) -> String {
 }
 
 /// The candidate most like `name`, where one is near enough to be a slip of the finger.
-fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let lower = name.to_lowercase().replace('-', "_");
     candidates
         .iter()

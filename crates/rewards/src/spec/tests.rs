@@ -240,7 +240,7 @@ proptest::proptest! {
 }
 
 /// JSON built from the words of specs, so that some of it is nearly one.
-fn any_json(depth: u32) -> impl proptest::strategy::Strategy<Value = Value> {
+pub(super) fn any_json(depth: u32) -> impl proptest::strategy::Strategy<Value = Value> {
     use proptest::prelude::*;
     let word = prop::sample::select(vec![
         "type",
@@ -296,4 +296,37 @@ fn the_docs_list_every_entry() {
     } else {
         assert!(text[start..end] == tables, "run this test with UPDATE_DOCS=1 and read the change");
     }
+}
+
+#[test]
+fn what_compares_a_group_says_so_from_any_depth() {
+    let compares = |spec: Value| build(&spec).compares_group();
+    let length = || json!({ "type": "length" });
+    let below = |inner: Value| json!({ "type": "max", "components": [length(), inner] });
+    assert!(!compares(below(below(length()))));
+    assert!(compares(below(below(json!({ "type": "self_bleu" })))));
+    let normal = json!({ "type": "group_normalize", "components": [length()] });
+    assert!(compares(below(below(normal))));
+    let scored = |scope: &str| json!({ "type": "zscore", "scope": scope });
+    let after = |scope: &str| json!({ "type": "length", "postprocess": [{ "type": "clip", "max": 1 }, scored(scope)] });
+    assert!(compares(below(after("group"))));
+    assert!(!compares(below(after("batch"))));
+}
+
+#[test]
+fn a_row_of_a_file_may_also_lack_the_prompt() {
+    let tree = build(&json!({ "type": "min", "components": [
+        { "type": "jaccard" }, { "type": "qa_relevance", "name": "answer" },
+    ] }));
+    let lack = |row: Value| {
+        let row = crate::rows::Row::from_json(row).unwrap();
+        tree.missing_in(&row).map(|lack| (lack.what.to_owned(), lack.path.to_owned()))
+    };
+    let named = |what: &str, path: &str| Some((what.to_owned(), path.to_owned()));
+    assert_eq!(lack(json!({ "response": "a", "prompt": "b" })), named("target", "jaccard"));
+    assert_eq!(lack(json!({ "response": "a", "target": "b" })), named("prompt", "answer"));
+    assert_eq!(lack(json!({ "response": "a", "target": "b", "prompt": "" })), None);
+    let targets = ["b".to_owned()];
+    let sample = Sample { targets: &targets, ..Sample::of_response(0, "a") };
+    assert_eq!(tree.missing(&sample), None, "in training an empty prompt is one");
 }

@@ -6,12 +6,34 @@ use super::node::Node;
 use crate::column::Column;
 use crate::error::{RewardError, StateError};
 use crate::reward::Needs;
+use crate::rows::Row;
 use crate::sample::{Context, Sample};
 
 /// A reward built from a spec.
 pub struct RewardTree {
     root: Node,
     leaves: Vec<(String, Needs)>,
+}
+
+/// What a row lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lack<'a> {
+    /// The field.
+    pub what: &'a str,
+    /// The leaf that reads it, by its path.
+    pub path: &'a str,
+}
+
+impl std::fmt::Display for Lack<'_> {
+    /// To stand after the place of the row: "has no `target`, which …".
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { what, path } = self;
+        write!(
+            f,
+            "has no `{what}`, which the reward `{path}` reads; add `{what}` to every row or take \
+             `{path}` out of the spec"
+        )
+    }
 }
 
 impl std::fmt::Debug for RewardTree {
@@ -43,6 +65,12 @@ impl RewardTree {
         self.leaves.iter().fold(Needs::default(), |all, (_, needs)| all.union(needs))
     }
 
+    /// True where a score depends on the other responses to its prompt: all rows of a group must
+    /// then stand in one batch.
+    pub fn compares_group(&self) -> bool {
+        self.root.compares_group
+    }
+
     /// Scores a batch: the total in `value`, every leaf in `parts`.
     ///
     /// # Errors
@@ -67,15 +95,27 @@ impl RewardTree {
     ///
     /// [`RewardError::Missing`] for the first row that does not.
     pub fn check(&self, batch: &[Sample<'_>]) -> Result<(), RewardError> {
-        let needs = self.needs();
         for sample in batch {
-            let Some(what) = missing(sample, &needs) else { continue };
-            let reads = |(_, needs): &&(String, Needs)| missing(sample, needs) == Some(what);
-            let path = self.leaves.iter().find(reads).map_or("", |(path, _)| path);
+            let Some(Lack { what, path }) = self.missing(sample) else { continue };
             let (what, path) = (what.to_owned(), path.to_owned());
             return Err(RewardError::Missing { row: sample.id, what, path });
         }
         Ok(())
+    }
+
+    /// What `sample` lacks of what the first leaf in need reads. An empty prompt is a prompt.
+    pub fn missing(&self, sample: &Sample<'_>) -> Option<Lack<'_>> {
+        self.lack(|needs| missing(sample, needs))
+    }
+
+    /// As [`missing`](Self::missing), for a row of a file, which may also lack the prompt.
+    pub fn missing_in(&self, row: &Row) -> Option<Lack<'_>> {
+        self.lack(|needs| row.missing(needs))
+    }
+
+    fn lack<'s>(&'s self, missing: impl Fn(&'s Needs) -> Option<&'s str>) -> Option<Lack<'s>> {
+        let lack = |(path, needs): &'s (String, Needs)| Some(Lack { what: missing(needs)?, path });
+        self.leaves.iter().find_map(lack)
     }
 
     /// What the tree remembers, for a checkpoint; `None` where nothing in it remembers.
