@@ -1,6 +1,6 @@
 //! `linear`: the probability that a trained TF-IDF classifier gives.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -54,11 +54,22 @@ const INFO: Info = Info {
 pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.reward(INFO, |config: Config, _| {
         let path = corpus::required("model", config.model.as_deref(), "a trained model")?;
-        let model = Model::load(path).map_err(|error| {
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            ParamError::new("model", format!("{error}{}", cause.unwrap_or_default()))
-        })?;
-        Ok(PerRow(Linear { model, config }))
+        Ok(PerRow(Linear { model: load(path)?, config }))
+    })
+}
+
+/// Reads the model that a spec names under `model`.
+pub(super) fn load(path: &Path) -> Result<Model, ParamError> {
+    if !path.exists() {
+        let reason = format!(
+            "`{}` is not there; name a file that `hybrid reward train` wrote (this reward runs no network)",
+            path.display()
+        );
+        return Err(ParamError::new("model", reason));
+    }
+    Model::load(path).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+        ParamError::new("model", format!("{error}{}", cause.unwrap_or_default()))
     })
 }
 
