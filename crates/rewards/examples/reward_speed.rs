@@ -1,10 +1,11 @@
 //! How long rewards take on real pairs of texts, to stand beside `reference/bench/rewards.py`.
 //!
 //! ```text
-//! RAYON_NUM_THREADS=1 cargo run --release -p hybrid-rewards --example bench -- PAIRS.jsonl [LEXICON]
+//! RAYON_NUM_THREADS=1 cargo run --release -p hybrid-rewards --example reward_speed -- PAIRS.jsonl [LEXICON]
 //! ```
 //!
-//! PAIRS.jsonl holds rows with `response` and `target`, as that script writes them; LEXICON is a folder
+//! PAIRS.jsonl holds rows with `response` and `target`, as that script writes them (a line of specs, as
+//! `compare_rewards` reads, is passed over); LEXICON is a folder
 //! with VADER's two files, without which sentiment is left out. Prints a JSON line a metric:
 //! microseconds of processor time (all threads, Linux only) and of the clock a row, the least of
 //! five passes after one that warms up.
@@ -27,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let text = std::fs::read_to_string(Path::new(&path))?;
     let rows: Vec<Row> = text
         .lines()
+        .filter(|line| !line.starts_with("{\"specs\""))
         .map(|line| Ok(Row::from_json(serde_json::from_str(line)?)?))
         .collect::<Result<_, Box<dyn Error>>>()?;
     let samples: Vec<Sample<'_>> = (0..).zip(&rows).map(|(id, row)| row.sample(id, id)).collect();

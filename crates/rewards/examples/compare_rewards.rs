@@ -1,7 +1,7 @@
 //! Compares scores with what the Python originals gave for the same rows.
 //!
 //! ```text
-//! cargo run --release -p hybrid-rewards --example compare -- ROWS.jsonl
+//! cargo run --release -p hybrid-rewards --example compare_rewards -- ROWS.jsonl
 //! ```
 //!
 //! `reference/compare_rewards.py` writes such rows from public data: a first line with the specs by name,
