@@ -114,7 +114,7 @@ def specs():
         known |= {name: {"type": name}, name + "_plain": {"type": name, "use_stemmer": False}}
     known |= {name: {"type": "levenshtein", "algorithm": name} for name in EDITS}
     known |= {name: {"type": name} for name in FORMULAS}
-    known |= {"meteor": {"type": "meteor_stem"}, "gleu": {"type": "gleu"}, "lcs": {"type": "lcs"}}
+    known |= {"meteor": {"type": "meteor_stem"}, "gleu": {"type": "gleu", "tokenize": "none"}, "lcs": {"type": "lcs"}}
     known |= {"vader": {"type": "sentiment", "output": "compound", "lexicon": LEXICON}}
     return known
 

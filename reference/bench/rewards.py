@@ -73,7 +73,8 @@ def originals():
 
 def write_times(path):
     logging.disable(logging.WARNING)
-    rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    with open(path, encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
     for name, (every, score) in originals().items():
         taken = [(row["response"], row["target"]) for row in rows[::every]]
         score(*taken[0])

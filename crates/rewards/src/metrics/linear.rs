@@ -46,7 +46,7 @@ const INFO: Info = Info {
         Param::new("output", "one of `probability` or `logit`", "the scale of the score"),
     ],
     evidence: Evidence::Validated(
-        "trained on sarcasm, 2,867 held-out news headlines: AUC 0.928 (0.919 to 0.937); each model file says its own",
+        "trained on sarcasm, 2,867 held-out news headlines: AUC 0.928 (0.919 to 0.937); on spam, 531 held-out text messages: AUC 0.997 (0.994 to 1.000); each model file says its own",
     ),
     ..Info::UNIT
 };

@@ -90,7 +90,9 @@ const INFO: Info = Info {
             "a trained model, as for `linear`, whose probability p of positive text takes VADER's place, 2p − 1 being its compound",
         ),
     ],
-    evidence: Evidence::Unvalidated,
+    evidence: Evidence::Validated(
+        "VADER against people's ratings (Hutto and Gilbert 2014), correlation: 4,200 tweets 0.872 (0.865 to 0.879), 3,708 product review snippets 0.590 (0.568 to 0.610), 5,190 editorial snippets 0.503 (0.482 to 0.523), 10,605 film review snippets 0.427 (0.412 to 0.443)",
+    ),
     ..Info::UNIT
 };
 

@@ -64,9 +64,10 @@ fn the_score_is_one_less_the_share_of_mistakes() {
 #[test]
 fn spelling_and_grammar_add_up() {
     let text = "He are heer and i saw a apple.";
-    let spec = json!({ "type": "spelling", "allow": ["i"] });
+    let spec =
+        json!({ "type": "spelling", "allow": ["he", "are", "and", "i", "saw", "a", "apple"] });
     let spelled = score(&spec, &[json!({ "response": text })])[0].unwrap();
-    let both = json!({ "type": "spelling_grammar", "allow": ["i"] });
+    let both = json!({ "type": "spelling_grammar", "allow": ["he", "are", "and", "i", "saw", "a", "apple"] });
     let got = score(&both, &[json!({ "response": text })])[0];
     // Spelling counts the same eight words.
     assert_close(got, Some(spelled - 3.0 / 8.0), 1e-9, "spelling less grammar");

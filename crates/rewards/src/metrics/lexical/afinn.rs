@@ -66,7 +66,9 @@ const INFO: Info = Info {
             "`unit` scores in [0, 1]; `sum` adds the valences up, `mean` divides by the words",
         ),
     ],
-    evidence: Evidence::Unvalidated,
+    evidence: Evidence::Validated(
+        "AFINN-111 against people's ratings (Hutto and Gilbert 2014), correlation: 4,200 tweets 0.742 (0.728 to 0.756), 3,708 product review snippets 0.480 (0.455 to 0.504), 5,190 editorial snippets 0.429 (0.406 to 0.451), 10,605 film review snippets 0.349 (0.332 to 0.366)",
+    ),
     ..Info::UNIT
 };
 

@@ -129,7 +129,9 @@ const TOXICITY: Info = Info {
     name: "toxicity",
     about: "1 for a response without a word of the given list of toxic words, less with each.",
     params: &[LEXICON, MODEL, INVERT, MEASURE, SCALE, UNDISGUISE],
-    evidence: Evidence::Unvalidated,
+    evidence: Evidence::Validated(
+        "by better-profanity's list, 993 comments that Perspective rates toxic against 993 sentences of film reviews: AUC 0.893 (0.880 to 0.906); gross cases, and no person rated them",
+    ),
     ..Info::UNIT
 };
 
@@ -157,6 +159,7 @@ const HATE: Info = Info {
         SCALE,
         UNDISGUISE,
     ],
+    evidence: Evidence::Unvalidated,
     ..TOXICITY
 };
 

@@ -44,7 +44,7 @@ fn every_golden_row_scores_as_rouge_score_does() {
 fn capitals_count_only_where_they_are_asked_to() {
     let of = |lowercase: bool, stem: bool, response: &str, target: &str| {
         let spec = json!({ "type": "rouge_1", "lowercase": lowercase, "use_stemmer": stem });
-        crate::fixtures::score(&spec, &[json!({ "response": response, "target": target })])[0]
+        score(&spec, &[json!({ "response": response, "target": target })])[0]
     };
     assert_eq!(
         of(true, true, "RUNNING Cats", "running cat"),

@@ -182,7 +182,7 @@ fn what_remembers_stays_bounded_over_many_batches() {
     let spec = json!({ "type": "weighted_sum", "components": [
         { "type": "novelty", "capacity": 500 },
         { "type": "exploration_bonus", "bits": 8 },
-        { "type": "curiosity", "postprocess": [{ "type": "ema_normalize" }] },
+        { "type": "curiosity", "capacity": 500, "postprocess": [{ "type": "ema_normalize" }] },
     ]});
     let tree = build(&spec);
     let size = || tree.state().map_or(0, |state| state.to_string().len());
