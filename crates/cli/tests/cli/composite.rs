@@ -33,7 +33,7 @@ fn task() -> Task {
 
 /// What the reward remembers at a checkpoint.
 fn remembered(task: &Task, step: u64) -> Value {
-    let path = task.path(&format!("run/checkpoints/step-{step}/trainer.json"));
+    let path = task.path(&format!("run/checkpoints/step-{step}/run.json"));
     let state: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     state["reward"].clone()
 }
