@@ -99,7 +99,7 @@ const INFO: Info = Info {
 pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.reward(INFO, |config: Config, env| {
         let judge = match &config.model {
-            Some(path) => Judge::Learned(load(path)?),
+            Some(path) => Judge::Learned(Box::new(load(path)?)),
             None => Judge::Vader(Vader::new(lexicon(config.lexicon.as_deref(), env)?)),
         };
         Ok(PerRow(Sentiment { judge, config }))
@@ -128,7 +128,7 @@ fn lexicon(named: Option<&Path>, env: &BuildEnv<'_>) -> Result<Lexicon, ParamErr
 /// Who says how positive a text is.
 enum Judge {
     Vader(Vader),
-    Learned(Model),
+    Learned(Box<Model>),
 }
 
 struct Sentiment {
