@@ -14,7 +14,7 @@ them and replaces what is computed from them:
   word or character, stands there.
 - `bleu_sentence.jsonl`, `chrf.jsonl`, `ter.jsonl`: `hyp`, `refs` and the keyword arguments `cfg` to sacrebleu's sentence
   scores, in [0, 100] (TER can exceed it).
-- `corpus.jsonl`, `ter_corpus.jsonl`: `cfg` to sacrebleu's BLEU and TER of the pairs of `pairs.jsonl` taken as one corpus.
+- `bleu_corpus.jsonl`, `ter_corpus.jsonl`: `cfg` to sacrebleu's BLEU and TER of the pairs of `pairs.jsonl` taken as one corpus.
 - `tokenizers.jsonl`: `text` to sacrebleu's tokenizers, tokens joined by single spaces.
 - `rouge.jsonl`: `hyp`, `ref` and `stemmer` to rouge_score's precision, recall and F1.
 - `porter.jsonl`: `w` to its stem with NLTK's extensions.
@@ -158,7 +158,7 @@ def sacrebleu():
     texts = [row["hyp"] for row in pairs], [[row["ref"] for row in pairs]]
     configs = list({json.dumps(row["cfg"]): row["cfg"] for row in bleu}.values())
     scores = [(cfg, BLEU(**cfg).corpus_score(*texts)) for cfg in configs]
-    write("corpus.jsonl", [{"cfg": cfg} | bleu_numbers(score) for cfg, score in scores])
+    write("bleu_corpus.jsonl", [{"cfg": cfg} | bleu_numbers(score) for cfg, score in scores])
     configs = list({json.dumps(row["cfg"]): row["cfg"] for row, _ in ter}.values())
     scores = [(cfg, TER(**cfg).corpus_score(*texts)) for cfg in configs]
     write("ter_corpus.jsonl", [{"cfg": cfg, "score": s.score, "num_edits": s.num_edits} for cfg, s in scores])

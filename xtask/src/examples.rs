@@ -19,6 +19,9 @@ const EXAMPLES: &[Example] = &[
         name: "validate",
         args: &["auc", r#"{"type": "distinct_n"}"#, "crates/rewards/examples/validate.jsonl"],
     },
+    Example { name: "compare_rewards", args: &["golden/rewards/compare.jsonl"] },
+    Example { name: "reward_speed", args: &["golden/rewards/compare.jsonl"] },
+    Example { name: "flat_memory", args: &["50000"] },
     Example { name: "train_speed", args: &["1", "8", "1"] },
     Example {
         name: "enumerable",

@@ -1,7 +1,8 @@
 //! Rewards: text in, at most one number a row out, composed from a written spec.
 //!
-//! The crate knows no tensor, no model and no trainer; it reads the files a spec names (a lexicon),
-//! no clock, and owns no source of chance. Read it in this order:
+//! The crate knows no tensor, no model and no trainer; it reads the files a spec names (a lexicon), starts
+//! the program or asks the service that one names, reads no clock but for their time limits, and owns no
+//! source of chance. Read it in this order:
 //!
 //! 1. [`sample`] — what a reward reads: a response with its prompt, targets and fields.
 //! 2. [`mod@column`] — what it returns: an optional number a row, and the parts it was made of.

@@ -15,6 +15,9 @@ mod error_rate;
 mod exact_match;
 mod field;
 mod gleu;
+mod grammar;
+#[cfg(feature = "http")]
+mod http;
 mod jaccard;
 mod lcs;
 mod length;
@@ -36,6 +39,7 @@ mod ter;
 mod token_f1;
 mod tokenize;
 pub mod vader;
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -60,6 +64,7 @@ impl<M: PairMetric> RowMetric for BestTarget<M> {
     }
 }
 
+pub use self::bleu::corpus_bleu;
 pub(crate) use self::porter::stem;
 
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
@@ -72,6 +77,9 @@ pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     exact_match::register(registry)?;
     field::register(registry)?;
     gleu::register(registry)?;
+    grammar::register(registry)?;
+    #[cfg(feature = "http")]
+    http::register(registry)?;
     jaccard::register(registry)?;
     lcs::register(registry)?;
     length::register(registry)?;

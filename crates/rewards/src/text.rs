@@ -43,6 +43,18 @@ fn is_title(c: char) -> bool {
     )
 }
 
+/// The first `count` characters of `text`.
+pub(crate) fn prefix(text: &str, count: usize) -> &str {
+    // A character has at least a byte.
+    if text.len() <= count {
+        return text;
+    }
+    match text.char_indices().nth(count) {
+        Some((end, _)) => text.get(..end).unwrap_or(text),
+        None => text,
+    }
+}
+
 /// The first characters of `text`, so that a message stays one paragraph.
 pub(crate) fn shorten(text: &str) -> String {
     const SHOWN: usize = 40;

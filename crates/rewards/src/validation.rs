@@ -45,6 +45,33 @@ pub fn auc(scores: &[f64], labels: &[bool]) -> Option<Interval> {
     Some(Interval { value, low: (value - half).max(0.0), high: (value + half).min(1.0) })
 }
 
+/// Pearson's correlation of `scores` with people's `ratings`, in [−1, 1], with the interval of Fisher's
+/// transformation.
+///
+/// `None` where the lengths differ, there are fewer than 4 rows, a number is not finite, or one side is
+/// constant.
+pub fn correlation(scores: &[f64], ratings: &[f64]) -> Option<Interval> {
+    let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
+    if scores.len() != ratings.len() || scores.len() < 4 || !finite(scores) || !finite(ratings) {
+        return None;
+    }
+    let n = scores.len() as f64;
+    let centred = |values: &[f64]| -> Vec<f64> {
+        let mean = values.iter().sum::<f64>() / n;
+        values.iter().map(|value| value - mean).collect()
+    };
+    let (scores, ratings) = (centred(scores), centred(ratings));
+    let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+    let size = (dot(&scores, &scores) * dot(&ratings, &ratings)).sqrt();
+    if size <= 0.0 {
+        return None;
+    }
+    let value = (dot(&scores, &ratings) / size).clamp(-1.0, 1.0);
+    let half = Z / (n - 3.0).sqrt();
+    let (low, high) = ((value.atanh() - half).tanh(), (value.atanh() + half).tanh());
+    Some(Interval { value, low, high })
+}
+
 /// For each of `scores` the share of `others` that are smaller, equal ones counting half.
 fn below(scores: &[f64], others: &[f64]) -> Vec<f64> {
     let mut sorted = others.to_vec();

@@ -6,6 +6,7 @@ mod assets;
 mod bad_input;
 mod bad_models;
 mod chat;
+mod composite;
 mod eval;
 mod every_key;
 mod eval_rewards;

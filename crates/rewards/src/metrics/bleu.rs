@@ -1,6 +1,7 @@
 //! BLEU: n-gram precision with a brevity penalty (Papineni et al. 2002), as sacrebleu 2.6.0.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::ngrams::{Counts, Interner, MAX_ORDER};
 use super::tokenize::{Tokenizer, tokens};
@@ -114,6 +115,31 @@ pub(super) fn sentence_bleu(response: &str, targets: &[String], max_ngram_order:
     (config.score(&config.statistics(response, targets)).score / 100.0).min(1.0)
 }
 
+/// BLEU of a whole corpus in [0, 100], as sacrebleu's `corpus_bleu` with the same keys: the counts of
+/// all segments are added up before anything is divided, so it is no mean of sentences.
+///
+/// `params` are the keys of the reward `bleu`; here `effective_order` is false unless it is there. The
+/// targets of a segment may be several. No segment scores 0.
+///
+/// # Errors
+///
+/// [`ParamError`] where a key is unknown or a value is out of its range.
+pub fn corpus_bleu<'a>(
+    segments: impl IntoIterator<Item = (&'a str, &'a [String])>,
+    params: &Map<String, Value>,
+) -> Result<f64, ParamError> {
+    let mut keys = params.clone();
+    keys.entry("effective_order").or_insert(Value::Bool(false));
+    let config: Config = serde_json::from_value(Value::Object(keys))
+        .map_err(|error| ParamError::new("", error.to_string()))?;
+    config.validate()?;
+    let mut all = Statistics::default();
+    for (response, targets) in segments {
+        all.add(&config.statistics(response, targets));
+    }
+    Ok(config.score(&all).score)
+}
+
 /// What a segment, or the sum of several, is scored by.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Statistics {
@@ -121,6 +147,17 @@ struct Statistics {
     target_len: u64,
     correct: [u64; MAX_ORDER],
     total: [u64; MAX_ORDER],
+}
+
+impl Statistics {
+    fn add(&mut self, other: &Self) {
+        self.response_len += other.response_len;
+        self.target_len += other.target_len;
+        let counts = self.correct.iter_mut().chain(&mut self.total);
+        for (sum, more) in counts.zip(other.correct.iter().chain(&other.total)) {
+            *sum += more;
+        }
+    }
 }
 
 /// A score in [0, 100] with what it was made of.
@@ -149,12 +186,16 @@ impl Config {
             target_len: target_len.unwrap_or(0),
             ..Statistics::default()
         };
+        let orders = |tokens: &Vec<u32>| Counts::orders(tokens, self.max_ngram_order, u32::BITS);
+        let ours = orders(&response);
+        let best = targets
+            .iter()
+            .map(orders)
+            .reduce(|a, b| a.iter().zip(&b).map(|(a, b)| a.max(b)).collect());
         let slots = statistics.correct.iter_mut().zip(&mut statistics.total);
-        for (n, (correct, total)) in (1..=self.max_ngram_order).zip(slots) {
-            let count = |tokens: &Vec<u32>| Counts::of(tokens, n, u32::BITS);
-            let ours = count(&response);
-            let best = targets.iter().map(count).reduce(|a, b| a.max(&b)).unwrap_or_default();
-            *correct = ours.common(&best);
+        for (n, ((correct, total), ours)) in slots.zip(&ours).enumerate() {
+            let best = best.as_ref().and_then(|best| best.get(n));
+            *correct = best.map_or(0, |best| ours.common(best));
             *total = ours.total();
         }
         statistics

@@ -108,11 +108,10 @@ impl Config {
     fn orders<'t>(&self, text: &'t str, interner: &mut Interner<'t>) -> Vec<Counts> {
         let counted = |c: &char| self.whitespace || !is_space(*c);
         let chars: Vec<u32> = text.chars().filter(counted).map(u32::from).collect();
-        let mut orders: Vec<Counts> =
-            (1..=self.char_order).map(|n| Counts::of(&chars, n, CHAR_BITS)).collect();
+        let mut orders = Counts::orders(&chars, self.char_order, CHAR_BITS);
         if self.word_order > 0 {
             let tokens = interner.numbers(words(text).flat_map(part_punctuation).flatten());
-            orders.extend((1..=self.word_order).map(|n| Counts::of(&tokens, n, u32::BITS)));
+            orders.extend(Counts::orders(&tokens, self.word_order, u32::BITS));
         }
         orders
     }

@@ -8,9 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use self::child::{Child, Failure};
+use super::wire;
 use crate::column::Column;
 use crate::error::{ParamError, RewardError, require};
 use crate::reward::Reward;
@@ -93,7 +94,7 @@ struct Command {
 }
 
 impl Reward for Command {
-    fn score(&self, batch: &[Sample<'_>], _context: &Context<'_>) -> Result<Column, RewardError> {
+    fn score(&self, batch: &[Sample<'_>], context: &Context<'_>) -> Result<Column, RewardError> {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         let mut value: Vec<Option<f64>> = Vec::with_capacity(batch.len());
         let mut notes = Vec::new();
@@ -104,7 +105,7 @@ impl Reward for Command {
                 None => Child::start(&self.config.command).map_err(RewardError::failed)?,
             };
             let rest = batch.get(value.len()..).unwrap_or_default();
-            match self.score_rest(running, rest, &mut value)? {
+            match self.score_rest(running, rest, context, &mut value)? {
                 (running, None) => *child = Some(running),
                 (_dropped, Some(failure)) => {
                     let row = batch.get(value.len()).map_or(0, |sample| sample.id);
@@ -134,9 +135,11 @@ impl Command {
         &self,
         mut child: Child,
         rest: &[Sample<'_>],
+        context: &Context<'_>,
         value: &mut Vec<Option<f64>>,
     ) -> Result<(Child, Option<Failure>), RewardError> {
-        let limit = Duration::from_millis(self.config.row_timeout_ms);
+        let own = Duration::from_millis(self.config.row_timeout_ms);
+        let limit = context.row_limit().map_or(own, |limit| limit.min(own));
         let mut unsent = rest.iter();
         for sample in unsent.by_ref().take(self.config.window) {
             child.send(request(sample));
@@ -158,25 +161,16 @@ impl Command {
 }
 
 fn request(sample: &Sample<'_>) -> String {
-    let mut row: Map<String, Value> = sample.fields.clone();
+    let mut row = wire::row(sample);
     row.insert("id".into(), json!(sample.id));
-    row.insert("prompt".into(), json!(sample.prompt));
-    row.insert("response".into(), json!(sample.response));
-    row.insert("target".into(), json!(sample.targets));
     Value::Object(row).to_string()
 }
 
 /// The score in an answer.
 fn read(line: &str) -> Result<Option<f64>, String> {
-    let expected = "a number, null, or an object with a `score`";
-    let bad = || {
+    let answer = serde_json::from_str(line).ok();
+    answer.as_ref().and_then(wire::score).ok_or_else(|| {
         let shown = crate::text::shorten(line);
-        format!("the program answered {shown:?}, must answer {expected}")
-    };
-    let answer: Value = serde_json::from_str(line).map_err(|_| bad())?;
-    match answer.get("score").unwrap_or(&answer) {
-        Value::Null => Ok(None),
-        Value::Number(number) => Ok(number.as_f64()),
-        _ => Err(bad()),
-    }
+        format!("the program answered {shown:?}, must answer {}", wire::ANSWER)
+    })
 }

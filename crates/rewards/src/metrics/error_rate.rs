@@ -10,7 +10,10 @@ use crate::reward::PerRow;
 use crate::spec::info::{Info, Param};
 use crate::spec::params::Params;
 use crate::spec::registry::{RegisterError, Registry};
-use crate::text::{is_space, strip};
+use crate::text::{is_space, prefix, strip};
+
+/// Where a longer sequence is cut, as the cost grows with the square.
+const MAX_LENGTH: usize = 65_536;
 
 /// Parameters of `wer` and `cer`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -40,7 +43,7 @@ const PARAMS: &[Param] = &[
 const WER: Info = Info {
     name: "wer",
     about: "Word error rate, word edits / words of the target, as max(0, 1 − rate). An empty target \
-            counts as one word.",
+            counts as one word, and texts are cut after 65,536.",
     needs: &["target"],
     params: PARAMS,
     ..Info::UNIT
@@ -49,7 +52,7 @@ const WER: Info = Info {
 const CER: Info = Info {
     name: "cer",
     about: "Character error rate, character edits / characters of the target, as max(0, 1 − rate). \
-            An empty target counts as one character.",
+            An empty target counts as one character, and texts are cut after 65,536.",
     ..WER
 };
 
@@ -88,7 +91,12 @@ pub(super) fn word_error_rate<'t>(response: &'t str, target: &'t str) -> f64 {
         };
         words.iter().map(id).collect()
     };
-    let (response, target) = (number(&jiwer_words(response)), number(&jiwer_words(target)));
+    let mut cut = |text: &'t str| {
+        let mut words = jiwer_words(text);
+        words.truncate(MAX_LENGTH);
+        number(&words)
+    };
+    let (response, target) = (cut(response), cut(target));
     let edits = levenshtein::distance(response.iter().copied(), target.iter().copied());
     edits as f64 / target.len().max(1) as f64
 }
@@ -96,7 +104,8 @@ pub(super) fn word_error_rate<'t>(response: &'t str, target: &'t str) -> f64 {
 /// Character edits from `target` to `response`, both without white space around, for each character
 /// of `target`; can exceed 1.
 pub(super) fn char_error_rate(response: &str, target: &str) -> f64 {
-    let (response, target) = (strip(response), strip(target));
+    let (response, target) =
+        (prefix(strip(response), MAX_LENGTH), prefix(strip(target), MAX_LENGTH));
     let edits = levenshtein::distance(response.chars(), target.chars());
     edits as f64 / target.chars().count().max(1) as f64
 }

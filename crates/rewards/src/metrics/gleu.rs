@@ -62,9 +62,9 @@ impl PairMetric for Config {
         let response = interner.numbers(tokens(&response));
         let target = interner.numbers(tokens(&target));
         let (mut common, mut ours, mut theirs) = (0, 0, 0);
-        for n in self.min_len..=self.max_len {
-            let (response, target) =
-                (Counts::of(&response, n, u32::BITS), Counts::of(&target, n, u32::BITS));
+        let orders = |tokens: &[u32]| Counts::orders(tokens, self.max_len, u32::BITS).into_iter();
+        let counts = orders(&response).zip(orders(&target));
+        for (response, target) in counts.skip(self.min_len.saturating_sub(1)) {
             common += response.common(&target);
             ours += response.total();
             theirs += target.total();

@@ -9,7 +9,7 @@ use crate::reward::PerRow;
 use crate::spec::info::{Info, Param};
 use crate::spec::params::Params;
 use crate::spec::registry::{RegisterError, Registry};
-use crate::text::words;
+use crate::text::{prefix, words};
 
 /// What a sequence is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ enum Unit {
     /// Pieces between white space.
     Words,
 }
+
+/// Where a longer sequence is cut, as the cost grows with the square.
+const MAX_LENGTH: usize = 65_536;
 
 /// Parameters of `lcs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -35,7 +38,8 @@ impl Params for Config {}
 const INFO: Info = Info {
     name: "lcs",
     about: "The longest common subsequence / the longer text, as rapidfuzz 3.14's \
-            `LCSseq.normalized_similarity`; 1 where both texts are empty.",
+            `LCSseq.normalized_similarity`; 1 where both texts are empty. \
+            Texts are cut after 65,536 characters or words.",
     needs: &["target"],
     params: &[
         Param::new("unit", "one of `chars` or `words`", "what a sequence is made of"),
@@ -61,10 +65,16 @@ impl PairMetric for Config {
 impl Unit {
     fn similarity(self, a: &str, b: &str) -> f64 {
         match self {
-            Self::Chars => lcs_seq::normalized_similarity(a.chars(), b.chars()),
+            Self::Chars => {
+                let (a, b) = (prefix(a, MAX_LENGTH), prefix(b, MAX_LENGTH));
+                lcs_seq::normalized_similarity(a.chars(), b.chars())
+            }
             Self::Words => {
                 let mut interner = Interner::default();
-                let (a, b) = (interner.numbers(words(a)), interner.numbers(words(b)));
+                let (a, b) = (
+                    interner.numbers(words(a).take(MAX_LENGTH)),
+                    interner.numbers(words(b).take(MAX_LENGTH)),
+                );
                 lcs_seq::normalized_similarity(a, b)
             }
         }

@@ -71,6 +71,7 @@ impl Params for Config {
 
 const INFO: Info = Info {
     name: "length",
+    aliases: &["length_consistency"],
     about: "The response's length; with `min`, `max` or `target`, how well it fits.",
     range: (0.0, f64::INFINITY),
     direction: Direction::Depends,

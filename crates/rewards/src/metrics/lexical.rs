@@ -5,6 +5,7 @@
 
 use crate::spec::registry::{RegisterError, Registry};
 
+mod afinn;
 mod bias;
 mod domain_terms;
 mod emotion;
@@ -17,6 +18,7 @@ mod word_list;
 mod tests;
 
 pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
+    afinn::register(registry)?;
     bias::register(registry)?;
     domain_terms::register(registry)?;
     emotion::register(registry)?;

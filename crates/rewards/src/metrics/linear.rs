@@ -1,6 +1,6 @@
 //! `linear`: the probability that a trained TF-IDF classifier gives.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +46,7 @@ const INFO: Info = Info {
         Param::new("output", "one of `probability` or `logit`", "the scale of the score"),
     ],
     evidence: Evidence::Validated(
-        "trained on sarcasm, 2,867 held-out news headlines: AUC 0.928 (0.919 to 0.937); each model file says its own",
+        "trained on sarcasm, 2,867 held-out news headlines: AUC 0.928 (0.919 to 0.937); on spam, 531 held-out text messages: AUC 0.997 (0.994 to 1.000); each model file says its own",
     ),
     ..Info::UNIT
 };
@@ -54,11 +54,22 @@ const INFO: Info = Info {
 pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.reward(INFO, |config: Config, _| {
         let path = corpus::required("model", config.model.as_deref(), "a trained model")?;
-        let model = Model::load(path).map_err(|error| {
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            ParamError::new("model", format!("{error}{}", cause.unwrap_or_default()))
-        })?;
-        Ok(PerRow(Linear { model, config }))
+        Ok(PerRow(Linear { model: load(path)?, config }))
+    })
+}
+
+/// Reads the model that a spec names under `model`.
+pub(super) fn load(path: &Path) -> Result<Model, ParamError> {
+    if !path.exists() {
+        let reason = format!(
+            "`{}` is not there; name a file that `hybrid reward train` wrote (this reward runs no network)",
+            path.display()
+        );
+        return Err(ParamError::new("model", reason));
+    }
+    Model::load(path).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+        ParamError::new("model", format!("{error}{}", cause.unwrap_or_default()))
     })
 }
 

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
+use rustc_hash::FxBuildHasher;
+
 /// Most tokens an n-gram can have: four numbers of 32 bits fill its key.
 pub(crate) const MAX_ORDER: usize = 4;
 
 /// Gives equal words equal numbers, in the order of their first use.
 #[derive(Default)]
 pub(crate) struct Interner<'t> {
-    numbers: HashMap<&'t str, u32>,
+    numbers: HashMap<&'t str, u32, FxBuildHasher>,
 }
 
 impl<'t> Interner<'t> {
@@ -33,7 +35,34 @@ impl Counts {
             |gram: &[u32]| gram.iter().fold(0_u128, |key, token| key << bits | u128::from(*token));
         let mut keys: Vec<u128> = tokens.windows(n.max(1)).map(key).collect();
         keys.sort_unstable();
-        let mut counts: Vec<(u128, u32)> = Vec::with_capacity(keys.len());
+        let most = keys.len();
+        Self::of_sorted(keys.into_iter(), most)
+    }
+
+    /// Counts the n-grams of 1 to `most` tokens, in this order; `most · bits` ≤ 128, and each token is
+    /// less than 2^`bits` − 1.
+    ///
+    /// One sort serves all orders: what begins alike stands together. A place past the end is 0, and
+    /// the tokens are moved up by one, so that an n-gram that is not whole is known by its last place.
+    pub(crate) fn orders(tokens: &[u32], most: usize, bits: u32) -> Vec<Self> {
+        let first = bits * (most.max(1) as u32 - 1);
+        let mut keys = Vec::with_capacity(tokens.len());
+        let mut rest = 0_u128;
+        for token in tokens.iter().rev() {
+            rest = (u128::from(*token) + 1) << first | rest >> bits;
+            keys.push(rest);
+        }
+        keys.sort_unstable();
+        let order = |n: usize| {
+            let (cut, last) = (first - bits * (n as u32 - 1), (1_u128 << bits) - 1);
+            let whole = keys.iter().map(|key| key >> cut).filter(|gram| gram & last != 0);
+            Self::of_sorted(whole, keys.len())
+        };
+        (1..=most).map(order).collect()
+    }
+
+    fn of_sorted(keys: impl Iterator<Item = u128>, most: usize) -> Self {
+        let mut counts: Vec<(u128, u32)> = Vec::with_capacity(most);
         for key in keys {
             match counts.last_mut() {
                 Some((last, count)) if *last == key => *count += 1,
@@ -82,6 +111,54 @@ impl Counts {
                     a.next();
                     b.next();
                 }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn all_orders_at_once_are_each_order_alone(
+            tokens in prop::collection::vec(0_u32..4, 0..40),
+            most in 1_usize..5,
+        ) {
+            let together = Counts::orders(&tokens, most, u32::BITS);
+            prop_assert_eq!(together.len(), most);
+            for (n, counts) in (1..).zip(together) {
+                let mut grams: Vec<&[u32]> = tokens.windows(n).collect();
+                prop_assert_eq!(counts.total(), grams.len() as u64);
+                grams.sort_unstable();
+                let mut times: Vec<u32> =
+                    grams.chunk_by(|a, b| a == b).map(|same| same.len() as u32).collect();
+                let mut ours: Vec<u32> = counts.0.iter().map(|(_, times)| *times).collect();
+                times.sort_unstable();
+                ours.sort_unstable();
+                prop_assert_eq!(ours, times);
+            }
+        }
+
+        #[test]
+        fn what_two_texts_have_in_common_is_the_smaller_count(
+            a in prop::collection::vec(0_u32..3, 0..30),
+            b in prop::collection::vec(0_u32..3, 0..30),
+        ) {
+            let (ours, theirs) = (Counts::orders(&a, 3, 32), Counts::orders(&b, 3, 32));
+            for n in 1..=3 {
+                let mut left: Vec<&[u32]> = b.windows(n).collect();
+                let mut common = 0;
+                for gram in a.windows(n) {
+                    if let Some(at) = left.iter().position(|other| *other == gram) {
+                        left.swap_remove(at);
+                        common += 1;
+                    }
+                }
+                prop_assert_eq!(ours[n - 1].common(&theirs[n - 1]), common);
             }
         }
     }

@@ -57,27 +57,29 @@ impl Config {
     }
 }
 
-const PARAMS: &[Param] = &[
-    Param::new("min", "a number or null", "the lowest value that scores 1; null is none"),
-    Param::new("max", "a number or null", "the highest value that scores 1; null is none"),
-    Param::new(
-        "soft",
-        "a number ≥ 0 or null",
-        "how far outside the score reaches 0, falling evenly; null is 3 grades, or 20 points of `flesch_reading_ease`",
-    ),
-];
+const MIN: Param =
+    Param::new("min", "a number or null", "the lowest value that scores 1; null is none");
+const MAX: Param =
+    Param::new("max", "a number or null", "the highest value that scores 1; null is none");
+const SOFT: Param = Param::new(
+    "soft",
+    "a number ≥ 0 or null",
+    "how far outside the score reaches 0, falling evenly; null is 3 grades, or 20 points of `flesch_reading_ease`",
+);
 
 const GRADE: Info = Info {
     range: (f64::NEG_INFINITY, f64::INFINITY),
     direction: Direction::Depends,
-    params: PARAMS,
+    params: &[MIN, MAX, SOFT],
     ..Info::UNIT
 };
 
 /// A formula of readability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Formula {
     /// Flesch (1948).
+    #[default]
     FleschReadingEase,
     /// Kincaid et al. (1975).
     FleschKincaid,
@@ -179,7 +181,49 @@ const FORMULAS: [(Formula, Info); 8] = [
     ),
 ];
 
+/// Parameters of `readability`.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct AnyConfig {
+    formula: Formula,
+    min: Option<f64>,
+    max: Option<f64>,
+    soft: Option<f64>,
+}
+
+impl AnyConfig {
+    fn common(&self) -> Config {
+        Config { min: self.min, max: self.max, soft: self.soft }
+    }
+}
+
+impl Params for AnyConfig {
+    fn validate(&self) -> Result<(), ParamError> {
+        self.common().validate()
+    }
+}
+
+const READABILITY: Info = Info {
+    name: "readability",
+    about: "The formula that is asked for, as the reward of its name; with `min` or `max`, how well \
+            it fits.",
+    params: &[
+        Param::new(
+            "formula",
+            "the name of one of the formulas, such as `flesch_kincaid`",
+            "which of the eight formulas",
+        ),
+        MIN,
+        MAX,
+        SOFT,
+    ],
+    ..GRADE
+};
+
 pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
+    registry.reward(READABILITY, |config: AnyConfig, _| {
+        Ok(PerRow(Readability { formula: config.formula, config: config.common() }))
+    })?;
     FORMULAS.into_iter().try_for_each(|(formula, info)| {
         registry.reward(info, move |config: Config, _| Ok(PerRow(Readability { formula, config })))
     })

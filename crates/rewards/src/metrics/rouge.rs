@@ -1,5 +1,6 @@
 //! ROUGE: common n-grams and subsequences (Lin 2004), as Google's `rouge_score` 0.1.2.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use rapidfuzz::distance::lcs_seq;
@@ -35,6 +36,7 @@ enum Measure {
 #[serde(default, deny_unknown_fields)]
 struct Config {
     use_stemmer: bool,
+    lowercase: bool,
     measure: Measure,
 }
 
@@ -43,20 +45,21 @@ struct Config {
 #[serde(default, deny_unknown_fields)]
 struct SummaryConfig {
     use_stemmer: bool,
+    lowercase: bool,
     measure: Measure,
     max_tokens: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { use_stemmer: true, measure: Measure::F1 }
+        Self { use_stemmer: true, lowercase: true, measure: Measure::F1 }
     }
 }
 
 impl Default for SummaryConfig {
     fn default() -> Self {
-        let Config { use_stemmer, measure } = Config::default();
-        Self { use_stemmer, measure, max_tokens: MAX_TOKENS }
+        let Config { use_stemmer, lowercase, measure } = Config::default();
+        Self { use_stemmer, lowercase, measure, max_tokens: MAX_TOKENS }
     }
 }
 
@@ -71,6 +74,8 @@ impl Params for SummaryConfig {
 
 const STEMMER: Param =
     Param::new("use_stemmer", "true or false", "compare Porter stems of words over three letters");
+const LOWERCASE: Param =
+    Param::new("lowercase", "true or false", "compare in lower case, as rouge_score always does");
 const MEASURE: Param =
     Param::new("measure", "one of `f1`, `precision` or `recall`", "which number is the score");
 
@@ -79,7 +84,7 @@ const ROUGE_1: Info = Info {
     aliases: &["rouge1"],
     about: "Common words, as rouge_score 0.1.2. Only the letters a to z and digits count.",
     needs: &["target"],
-    params: &[STEMMER, MEASURE],
+    params: &[STEMMER, LOWERCASE, MEASURE],
     ..Info::UNIT
 };
 const ROUGE_2: Info = Info {
@@ -106,6 +111,7 @@ const ROUGE_LSUM: Info = Info {
     about: "Longest common subsequences of sentences, which lines are, as rouge_score 0.1.2.",
     params: &[
         STEMMER,
+        LOWERCASE,
         MEASURE,
         Param::new(
             "max_tokens",
@@ -125,8 +131,8 @@ pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry
         .reward(ROUGE_L, |config: Config, _| Ok(PerRow(Rouge { config, kind: Kind::Longest })))?;
     registry.reward(ROUGE_LSUM, |config: SummaryConfig, _| {
-        let SummaryConfig { use_stemmer, measure, max_tokens } = config;
-        let config = Config { use_stemmer, measure };
+        let SummaryConfig { use_stemmer, lowercase, measure, max_tokens } = config;
+        let config = Config { use_stemmer, lowercase, measure };
         Ok(PerRow(Rouge { config, kind: Kind::Summary { max_tokens } }))
     })
 }
@@ -202,13 +208,17 @@ impl Rouge {
         }
     }
 
-    /// Runs of `a` to `z` and digits in lower case, stemmed where the configuration says so.
+    /// Runs of ASCII letters and digits, stemmed where the configuration says so.
     fn tokens(&self, text: &str) -> Vec<String> {
-        let lower = text.to_lowercase();
-        let words = lower.split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit());
+        let cased: Cow<'_, str> = match self.config.lowercase {
+            true => text.to_lowercase().into(),
+            false => text.into(),
+        };
+        let words = cased.split(|c: char| !c.is_ascii_alphanumeric());
         let words = words.filter(|word| !word.is_empty());
         let stemmed = |word: &str| match self.config.use_stemmer && word.len() > 3 {
-            true => stem(word),
+            true if self.config.lowercase => stem(word),
+            true => stem_cased(word),
             false => word.to_owned(),
         };
         words.map(stemmed).collect()
@@ -224,6 +234,16 @@ impl Rouge {
         let mut numbers = |sentences| number_sentences(sentences, &mut interner, max_tokens);
         union_overlap(&numbers(&response), &numbers(&target))
     }
+}
+
+/// The stem of an ASCII word, its letters as they stand in the word.
+fn stem_cased(word: &str) -> String {
+    let stem = stem(&word.to_ascii_lowercase());
+    let keep = |(at, c): (usize, char)| match word.as_bytes().get(at) {
+        Some(letter) if letter.is_ascii_uppercase() => c.to_ascii_uppercase(),
+        _ => c,
+    };
+    stem.chars().enumerate().map(keep).collect()
 }
 
 fn number_sentences<'t>(

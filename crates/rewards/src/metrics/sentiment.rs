@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::linear::load;
 use super::vader::{Lexicon, Vader};
 use crate::error::ParamError;
+use crate::linear::Model;
+use crate::linear::fit::sigmoid;
 use crate::reward::{PerRow, RowMetric};
 use crate::sample::Sample;
 use crate::spec::info::{Evidence, Info, Param};
@@ -48,6 +51,7 @@ struct Config {
     target: Target,
     output: Output,
     lexicon: Option<PathBuf>,
+    model: Option<PathBuf>,
 }
 
 impl Params for Config {
@@ -55,6 +59,10 @@ impl Params for Config {
         if self.target == Target::Neutral && self.output == Output::Compound {
             let reason = "is `compound`, which has no neutral end; use `unit`";
             return Err(ParamError::new("output", reason));
+        }
+        if self.lexicon.is_some() && self.model.is_some() {
+            let reason = "`lexicon` and `model` exclude each other; keep one of them";
+            return Err(ParamError::new("", reason));
         }
         Ok(())
     }
@@ -76,15 +84,25 @@ const INFO: Info = Info {
             "a path or null",
             "a folder with `vader_lexicon.txt`, or such a file; null takes the asset `vader-lexicon`",
         ),
+        Param::new(
+            "model",
+            "a path or null",
+            "a trained model, as for `linear`, whose probability p of positive text takes VADER's place, 2p − 1 being its compound",
+        ),
     ],
-    evidence: Evidence::Unvalidated,
+    evidence: Evidence::Validated(
+        "VADER against people's ratings (Hutto and Gilbert 2014), correlation: 4,200 tweets 0.872 (0.865 to 0.879), 3,708 product review snippets 0.590 (0.568 to 0.610), 5,190 editorial snippets 0.503 (0.482 to 0.523), 10,605 film review snippets 0.427 (0.412 to 0.443)",
+    ),
     ..Info::UNIT
 };
 
 pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.reward(INFO, |config: Config, env| {
-        let vader = Vader::new(lexicon(config.lexicon.as_deref(), env)?);
-        Ok(PerRow(Sentiment { vader, config }))
+        let judge = match &config.model {
+            Some(path) => Judge::Learned(Box::new(load(path)?)),
+            None => Judge::Vader(Vader::new(lexicon(config.lexicon.as_deref(), env)?)),
+        };
+        Ok(PerRow(Sentiment { judge, config }))
     })
 }
 
@@ -107,14 +125,23 @@ fn lexicon(named: Option<&Path>, env: &BuildEnv<'_>) -> Result<Lexicon, ParamErr
     })
 }
 
+/// Who says how positive a text is.
+enum Judge {
+    Vader(Vader),
+    Learned(Box<Model>),
+}
+
 struct Sentiment {
-    vader: Vader,
+    judge: Judge,
     config: Config,
 }
 
 impl RowMetric for Sentiment {
     fn score_row(&self, sample: &Sample<'_>) -> Option<f64> {
-        let compound = self.vader.polarity(sample.response).compound;
+        let compound = match &self.judge {
+            Judge::Vader(vader) => vader.polarity(sample.response).compound,
+            Judge::Learned(model) => 2.0 * sigmoid(model.logit(sample.response)) - 1.0,
+        };
         let wanted = match self.config.target {
             Target::Positive => compound,
             Target::Negative => -compound,

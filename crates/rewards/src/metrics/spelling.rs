@@ -59,9 +59,8 @@ const INFO: Info = Info {
 
 pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.reward(INFO, |config: Config, env| {
-        let dictionary = open(config.dictionary.as_deref(), env)?;
-        let allow = config.allow.iter().map(|word| word.to_lowercase()).collect();
-        Ok(PerRow(Spelling { dictionary, allow, skip_names: config.skip_names }))
+        Spelling::open(config.dictionary.as_deref(), &config.allow, config.skip_names, env)
+            .map(PerRow)
     })
 }
 
@@ -97,7 +96,8 @@ fn read(path: &Path) -> Result<String, String> {
     })
 }
 
-struct Spelling {
+/// A dictionary, and what else is right.
+pub(super) struct Spelling {
     dictionary: Dictionary,
     allow: HashSet<String>,
     skip_names: bool,
@@ -105,20 +105,34 @@ struct Spelling {
 
 impl RowMetric for Spelling {
     fn score_row(&self, sample: &Sample<'_>) -> Option<f64> {
-        let (mut known, mut unknown) = (0_usize, 0_usize);
-        for word in spelled_words(sample.response) {
-            match self.verdict(word) {
-                Some(true) => known += 1,
-                Some(false) => unknown += 1,
-                None => {}
-            }
-        }
+        let (known, unknown) = self.count(sample.response);
         let all = known + unknown;
         (all > 0).then(|| known as f64 / all as f64)
     }
 }
 
 impl Spelling {
+    /// Reads the dictionary `named`, or the asset; words of `allow` are right too.
+    pub(super) fn open(
+        named: Option<&Path>,
+        allow: &[String],
+        skip_names: bool,
+        env: &BuildEnv<'_>,
+    ) -> Result<Self, ParamError> {
+        let dictionary = open(named, env)?;
+        let allow = allow.iter().map(|word| word.to_lowercase()).collect();
+        Ok(Self { dictionary, allow, skip_names })
+    }
+
+    /// How many words of `text` are right, and how many are not.
+    pub(super) fn count(&self, text: &str) -> (usize, usize) {
+        let verdicts = spelled_words(text).filter_map(|word| self.verdict(word));
+        verdicts.fold((0, 0), |(known, unknown), right| match right {
+            true => (known + 1, unknown),
+            false => (known, unknown + 1),
+        })
+    }
+
     /// Whether `word` is right; `None` where it may be a name.
     fn verdict(&self, word: &str) -> Option<bool> {
         let word = word.replace('’', "'");

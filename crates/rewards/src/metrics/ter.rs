@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::tokenize::{around_numbers, is_western_mark, resolve_entities, set_apart, tokens};
+use super::tokenize::{around_numbers, resolve_entities, set_apart, set_western_apart, tokens};
 use crate::error::{ParamError, require};
 use crate::reward::{Needs, PerRow, RowMetric};
 use crate::sample::Sample;
@@ -118,7 +118,10 @@ impl Config {
         let mut fewest: Option<usize> = None;
         let mut lengths = 0;
         for target in targets {
+            // The original prepares a target a second time, which parts `'s` from a comma's word.
             let target = tercom.apply(target);
+            let target = tokens(&target).collect::<Vec<_>>().join(" ");
+            let target = if normalized { tercom.apply(&target) } else { target.into() };
             let target: Vec<&str> = tokens(&target).take(self.max_tokens).collect();
             lengths += target.len();
             let (response, target) = number(&response, &target);
@@ -171,7 +174,7 @@ impl Tercom {
 fn normalize(text: &str) -> String {
     let joined = text.replace("\n-", "").replace('\n', " ");
     let text = format!(" {} ", resolve_entities(&joined));
-    around_numbers(&set_apart(&text, is_western_mark).replace("'s ", " 's "))
+    around_numbers(&set_western_apart(&text).replace("'s ", " 's "))
 }
 
 /// Characters that are words of their own. The original also means to part kana from its

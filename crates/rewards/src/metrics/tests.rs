@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use super::error_rate::{char_error_rate, word_error_rate};
 use crate::fixtures::{assert_close, golden, score};
 
+mod invariants;
+
 const TIGHT: f64 = 1e-9;
 
 #[derive(Deserialize)]

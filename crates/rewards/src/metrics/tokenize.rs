@@ -61,12 +61,19 @@ pub(super) fn resolve_entities(text: &str) -> String {
 
 /// Sets ASCII punctuation apart, but `.`, `,` and `-` only where no number is cut.
 fn western(text: &str) -> String {
-    around_numbers(&set_apart(text, is_western_mark))
+    around_numbers(&set_western_apart(text))
 }
 
-/// The ASCII punctuation that is always set apart: all but `'`, `,`, `-` and `.`.
-pub(super) fn is_western_mark(c: char) -> bool {
-    matches!(c, '{'..='~' | '['..='`' | ' '..='&' | '('..='+' | ':'..='@' | '/')
+/// Sets the ASCII punctuation apart that always is: all but `'`, `,`, `-` and `.`.
+pub(super) fn set_western_apart(text: &str) -> String {
+    let is_mark = |byte: u8| matches!(byte, b'{'..=b'~' | b'['..=b'`' | b'!'..=b'&' | b'('..=b'+' | b':'..=b'@' | b'/');
+    let mut out = Rewritten::of(text);
+    for (at, byte) in text.bytes().enumerate() {
+        if is_mark(byte) {
+            out.set_apart(at, byte);
+        }
+    }
+    out.finish()
 }
 
 /// `text` with spaces around each character that `apart` picks.
@@ -83,29 +90,75 @@ pub(super) fn set_apart(text: &str, apart: impl Fn(char) -> bool) -> String {
 }
 
 /// Sets apart `.` and `,` unless a digit stands before, then unless one stands after, then a `-`
-/// after a digit. Three passes, for each sees what the one before it wrote.
+/// after a digit. Three passes, for each sees what the one before it wrote; in each a character is
+/// in at most one pair of neighbours.
 pub(super) fn around_numbers(text: &str) -> String {
-    let (digit, point) = (|c: char| c.is_ascii_digit(), |c: char| matches!(c, '.' | ','));
-    let text = pairs(text, |a, b| !digit(a) && point(b), |a, b| [a, ' ', b, ' ']);
-    let text = pairs(&text, |a, b| point(a) && !digit(b), |a, b| [' ', a, ' ', b]);
-    pairs(&text, |a, b| digit(a) && b == '-', |a, b| [a, ' ', b, ' '])
-}
-
-/// Replaces pairs of neighbours from left to right; a character is in at most one pair.
-fn pairs(
-    text: &str,
-    matches: impl Fn(char, char) -> bool,
-    replacement: impl Fn(char, char) -> [char; 4],
-) -> String {
-    let mut out = String::with_capacity(text.len() + text.len() / 4);
-    let mut chars = text.chars().peekable();
-    while let Some(first) = chars.next() {
-        match chars.next_if(|second| matches(first, *second)) {
-            Some(second) => out.extend(replacement(first, second)),
-            None => out.push(first),
+    let point = |byte: u8| matches!(byte, b'.' | b',');
+    let mut out = Rewritten::of(text);
+    for (at, a, b) in neighbours(text) {
+        if point(b) && !a.is_ascii_digit() && at >= out.read {
+            out.set_apart(at + 1, b);
         }
     }
-    out
+    let text = out.finish();
+    let mut out = Rewritten::of(&text);
+    for (at, a, b) in neighbours(&text) {
+        if point(a) && !b.is_ascii_digit() && at >= out.read {
+            out.set_apart(at, a);
+            out.copy_char();
+        }
+    }
+    let text = out.finish();
+    let mut out = Rewritten::of(&text);
+    for (at, a, b) in neighbours(&text) {
+        if a.is_ascii_digit() && b == b'-' && at >= out.read {
+            out.set_apart(at + 1, b);
+        }
+    }
+    out.finish()
+}
+
+/// Each byte but the last with its place and the byte after it.
+fn neighbours(text: &str) -> impl Iterator<Item = (usize, u8, u8)> {
+    let pairs = text.bytes().zip(text.bytes().skip(1)).enumerate();
+    pairs.map(|(at, (a, b))| (at, a, b))
+}
+
+/// A text that is copied in runs, with ASCII characters set apart between them.
+struct Rewritten<'t> {
+    text: &'t str,
+    /// What of the text is copied.
+    read: usize,
+    out: String,
+}
+
+impl<'t> Rewritten<'t> {
+    fn of(text: &'t str) -> Self {
+        Self { text, read: 0, out: String::with_capacity(text.len() + text.len() / 4) }
+    }
+
+    fn copy_to(&mut self, end: usize) {
+        self.out.push_str(self.text.get(self.read..end).unwrap_or_default());
+        self.read = end;
+    }
+
+    /// Copies up to the ASCII character `byte` at `at`, and that with spaces around it.
+    fn set_apart(&mut self, at: usize, byte: u8) {
+        self.copy_to(at);
+        self.out.extend([' ', char::from(byte), ' ']);
+        self.read = at + 1;
+    }
+
+    /// Copies the next character.
+    fn copy_char(&mut self) {
+        let rest = self.text.get(self.read..).unwrap_or_default();
+        self.copy_to(self.read + rest.chars().next().map_or(0, char::len_utf8));
+    }
+
+    fn finish(mut self) -> String {
+        self.copy_to(self.text.len());
+        self.out
+    }
 }
 
 fn international(text: &str) -> String {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{auc, proportion};
+use super::{auc, correlation, proportion};
 use crate::fixtures::breadth;
 
 #[test]
@@ -51,4 +51,18 @@ proptest! {
             _ => prop_assert!(false),
         }
     }
+}
+
+#[test]
+fn correlation_is_pearsons_with_fishers_interval() {
+    // By hand: x = 1..5, y = 2 1 4 3 5; covariance 8, variances 10 and 10: r = 0.8.
+    let found = correlation(&[1.0, 2.0, 3.0, 4.0, 5.0], &[2.0, 1.0, 4.0, 3.0, 5.0]).unwrap();
+    assert!((found.value - 0.8).abs() < 1e-12);
+    // atanh 0.8 = 1.0986, ± 1.96 / √2, back through tanh.
+    assert!((found.low - (1.098_612_289 - 1.385_903_824_f64).tanh()).abs() < 1e-6, "{found:?}");
+    assert!((found.high - (1.098_612_289 + 1.385_903_824_f64).tanh()).abs() < 1e-6, "{found:?}");
+    assert_eq!(correlation(&[1.0; 5], &[1.0, 2.0, 3.0, 4.0, 5.0]), None);
+    assert_eq!(correlation(&[1.0, 2.0], &[1.0, 2.0]), None);
+    let line = [1.0, 2.0, 3.0, 4.0];
+    assert!((correlation(&line, &line.map(|x| -3.0 * x)).unwrap().value + 1.0).abs() < 1e-12);
 }

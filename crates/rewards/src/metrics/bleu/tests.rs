@@ -63,7 +63,7 @@ fn the_statistics_of_sentences_add_up_to_the_corpus() {
         target: String,
     }
     let pairs: Vec<Pair> = golden("pairs.jsonl");
-    for case in golden::<Corpus>("corpus.jsonl") {
+    for case in golden::<Corpus>("bleu_corpus.jsonl") {
         let config = config(&case.cfg);
         let mut sum = Statistics::default();
         for Pair { hyp, target } in &pairs {
@@ -78,7 +78,13 @@ fn the_statistics_of_sentences_add_up_to_the_corpus() {
         let what = case.cfg.to_string();
         assert_eq!((sum.response_len, sum.target_len), (case.sys_len, case.ref_len), "{what}");
         compare(&config.score(&sum), case.score, case.bp, &case.precisions, &what);
+        let segments =
+            pairs.iter().map(|pair| (pair.hyp.as_str(), std::slice::from_ref(&pair.target)));
+        let score = corpus_bleu(segments, case.cfg.as_object().unwrap()).unwrap();
+        assert_close(Some(score), Some(case.score), TIGHT, &what);
     }
+    let wrong = json!({ "smooth": "exp" });
+    assert!(corpus_bleu([], wrong.as_object().unwrap()).is_err());
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl Params for Config {
 
 const INFO: Info = Info {
     name: "distinct_n",
-    aliases: &["distinct"],
+    aliases: &["distinct", "diversity"],
     about: "Different n-grams of words / all n-grams (Li et al. 2016); 0 where there is none.",
     params: &[
         Param::new("n", "a whole number from 1 to 16", "how many words make an n-gram"),

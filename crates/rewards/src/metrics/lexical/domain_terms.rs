@@ -29,7 +29,13 @@ impl Params for Config {}
 
 const INFO: Info = Info {
     name: "domain_terms",
-    aliases: &["medical_accuracy", "legal_validity", "scientific_integrity"],
+    aliases: &[
+        "medical_accuracy",
+        "legal_validity",
+        "scientific_integrity",
+        "legal_accuracy",
+        "scientific_accuracy",
+    ],
     about: "The share of a term base's concepts and rules that the response keeps, of those that \
             the prompt, a target or the response brings up: a concept is kept where the response \
             names it and no forbidden form. Words, not facts. A row that brings up none has no score.",

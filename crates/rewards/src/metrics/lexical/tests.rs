@@ -44,6 +44,94 @@ fn listed_words_lower_the_score() {
     assert_eq!(undisguise("1999 l33t c@t coool"), "1999 leet cat col");
 }
 
+/// A model that tells `vile` from `fine`, and the folder that keeps it.
+fn learned() -> (tempfile::TempDir, PathBuf) {
+    let row = |i: usize| crate::linear::Labelled {
+        text: format!(
+            "{} w{} v{}",
+            if i.is_multiple_of(2) { "vile" } else { "fine" },
+            i % 13,
+            i % 7
+        ),
+        label: i.is_multiple_of(2),
+    };
+    let rows: Vec<_> = (0..200).map(row).collect();
+    let model = crate::linear::train(&rows, &crate::linear::Options::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.json");
+    model.save(&path).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn a_trained_model_takes_the_place_of_a_list() {
+    let (_folder, path) = learned();
+    for kind in ["toxicity", "offensiveness", "hate"] {
+        let of = |keys: Value, text: &str| {
+            let mut spec = keys;
+            spec["type"] = json!(kind);
+            spec["model"] = json!(path);
+            one(&spec, text).unwrap()
+        };
+        let (vile, fine) = (of(json!({}), "vile"), of(json!({}), "fine"));
+        assert!(vile < 0.3 && fine > 0.7, "{kind}: {vile} {fine}");
+        let raw = of(json!({ "invert": false }), "vile");
+        assert!((raw + vile - 1.0).abs() < 1e-12, "{raw} {vile}");
+        let probability = one(&json!({ "type": "linear", "model": path }), "vile").unwrap();
+        assert!((raw - probability).abs() < 1e-12);
+    }
+    let sentiment = |keys: Value, text: &str| {
+        let mut spec = keys;
+        spec["type"] = json!("sentiment");
+        spec["model"] = json!(path);
+        one(&spec, text).unwrap()
+    };
+    let probability = one(&json!({ "type": "linear", "model": path }), "vile").unwrap();
+    assert!((sentiment(json!({}), "vile") - probability).abs() < 1e-12);
+    let negative = sentiment(json!({ "target": "negative" }), "vile");
+    assert!((negative - (1.0 - probability)).abs() < 1e-12);
+    assert_eq!(
+        refused(&json!({ "type": "toxicity", "model": "original" })),
+        "the reward spec has a mistake at `model`: `original` is not there; name a file that `hybrid reward train` wrote (this reward runs no network)"
+    );
+    assert!(
+        refused(&json!({ "type": "toxicity", "model": path, "lexicon": path }))
+            .contains("exclude each other")
+    );
+}
+
+#[test]
+fn a_list_can_be_scored_either_way_round() {
+    let (_folder, path) = file("twit");
+    let spec = json!({ "type": "toxicity", "lexicon": path, "scale": 2, "invert": false });
+    assert_eq!(one(&spec, "you are such a twit, I do say"), Some(0.25));
+    assert_eq!(one(&spec, "what a fine day it is"), Some(0.0));
+}
+
+#[test]
+fn afinn_adds_valences_up() {
+    let (_folder, path) = file("good\t3\nbad\t-3\nnot good\t-2\nawful\t-4\n");
+    let of = |keys: Value, text: &str| {
+        let mut spec = keys;
+        spec["type"] = json!("afinn");
+        spec["lexicon"] = json!(path);
+        one(&spec, text)
+    };
+    let text = "Good, bad, awful: not good!";
+    assert_eq!(of(json!({ "output": "sum" }), text), Some(-6.0));
+    assert_eq!(of(json!({ "output": "mean" }), text), Some(-6.0 / 5.0));
+    // 3 of 12 is positive.
+    assert_eq!(of(json!({}), text), Some(0.25));
+    assert_eq!(of(json!({ "target": "negative" }), text), Some(0.75));
+    assert_eq!(of(json!({}), "a table"), Some(0.5));
+    assert_eq!(of(json!({ "output": "mean" }), ""), Some(0.0));
+    let (_other, words) = file("good");
+    assert!(
+        refused(&json!({ "type": "afinn", "lexicon": words }))
+            .contains("a word or phrase, a tab and a finite number")
+    );
+}
+
 #[test]
 fn hate_needs_an_identity_term_in_the_sentence() {
     let (_a, lexicon) = file("awful");

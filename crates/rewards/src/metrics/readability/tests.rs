@@ -97,6 +97,18 @@ fn bands_that_mean_nothing_are_refused() {
 }
 
 #[test]
+fn one_reward_takes_any_formula_by_name() {
+    let rows = [json!({ "response": "The cat sat on the mat. It was an unremarkable afternoon." })];
+    for (_, info) in FORMULAS {
+        let by_name = score(&json!({ "type": info.name, "max": 4 }), &rows);
+        let by_key = json!({ "type": "readability", "formula": info.name, "max": 4 });
+        assert_eq!(score(&by_key, &rows), by_name, "{}", info.name);
+    }
+    let default = score(&json!({ "type": "readability" }), &rows);
+    assert_eq!(default, score(&json!({ "type": "flesch_reading_ease" }), &rows));
+}
+
+#[test]
 fn a_megabyte_without_a_space_takes_linear_time() {
     let long = "antidisestablishment".repeat(50_000);
     let words = long.clone() + "'";

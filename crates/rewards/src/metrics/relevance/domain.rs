@@ -70,7 +70,9 @@ const INFO: Info = Info {
             "for `bm25`: how much long documents are discounted",
         ),
     ],
-    evidence: Evidence::Unvalidated,
+    evidence: Evidence::Validated(
+        "with 500 news summaries as the corpus, 500 others against 500 sentences of film reviews: AUC 0.902 (0.883 to 0.921)",
+    ),
     ..Info::UNIT
 };
 

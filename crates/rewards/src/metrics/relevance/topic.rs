@@ -53,7 +53,9 @@ const INFO: Info = Info {
             "a file of texts that says how rare words are; null weighs all alike",
         ),
     ],
-    evidence: Evidence::Unvalidated,
+    evidence: Evidence::Validated(
+        "1,000 news reports with their own summary against another report's: AUC 0.986 (0.981 to 0.991)",
+    ),
     ..Info::UNIT
 };
 

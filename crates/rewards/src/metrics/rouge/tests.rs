@@ -41,6 +41,24 @@ fn every_golden_row_scores_as_rouge_score_does() {
 }
 
 #[test]
+fn capitals_count_only_where_they_are_asked_to() {
+    let of = |lowercase: bool, stem: bool, response: &str, target: &str| {
+        let spec = json!({ "type": "rouge_1", "lowercase": lowercase, "use_stemmer": stem });
+        score(&spec, &[json!({ "response": response, "target": target })])[0]
+    };
+    assert_eq!(
+        of(true, true, "RUNNING Cats", "running cat"),
+        Some(1.0),
+        "a stem of `cats` is `cat`"
+    );
+    assert_eq!(of(true, false, "Paris", "paris"), Some(1.0));
+    assert_eq!(of(false, false, "Paris", "paris"), Some(0.0));
+    assert_eq!(of(false, true, "Running", "Runs"), Some(1.0));
+    assert_eq!(of(false, true, "Running", "Runnings"), Some(1.0));
+    assert_eq!(of(false, true, "Running", "running"), Some(0.0));
+}
+
+#[test]
 fn the_target_with_the_best_f1_gives_every_number() {
     let rouge = |measure: &str| {
         let spec = json!({ "type": "rouge_l", "measure": measure });

@@ -110,6 +110,7 @@ impl Params for Config {
 
 const INFO: Info = Info {
     name: "format",
+    aliases: &["format_accuracy"],
     about: "1 where the response has the form that is asked for, else 0; with `partial` the share \
             of it that is there.",
     params: &[

@@ -25,3 +25,25 @@ fn every_tokenizer_cuts_as_sacrebleu_does() {
         assert_eq!(joined(&tercom.apply(text)), case.tercom_norm, "tercom of {text:?}");
     }
 }
+
+/// The regular expressions of `mteval-v13a` themselves.
+fn by_patterns(text: &str) -> String {
+    let steps = [
+        (r"([\{-\~\[-` -\&\(-\+:-@/])", " ${1} "),
+        (r"(?s)([^0-9])([\.,])", "${1} ${2} "),
+        (r"(?s)([\.,])([^0-9])", " ${1} ${2}"),
+        (r"([0-9])(-)", "${1} ${2} "),
+    ];
+    let step = |text: String, (pattern, to): (&str, &str)| {
+        Regex::new(pattern).unwrap().replace_all(&text, to).into_owned()
+    };
+    steps.into_iter().fold(format!(" {text} "), step)
+}
+
+proptest::proptest! {
+    #[test]
+    fn copying_in_runs_is_replacing_by_patterns(text in "[a1é中.,\\-'!/ \n]{0,14}|\\PC{0,30}") {
+        let joined = |text: &str| tokens(text).collect::<Vec<_>>().join(" ");
+        proptest::prop_assert_eq!(joined(&western(&format!(" {text} "))), joined(&by_patterns(&text)));
+    }
+}

@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
+use rustc_hash::FxBuildHasher;
+
 use crate::error::FileError;
 use crate::text::strip;
 
 /// Words with their valence as people judged it, from −4 to 4, and emoji descriptions.
 #[derive(Debug, Default)]
 pub struct Lexicon {
-    words: HashMap<String, f64>,
-    emoji: HashMap<char, String>,
+    words: HashMap<String, f64, FxBuildHasher>,
+    emoji: HashMap<char, String, FxBuildHasher>,
 }
 
 impl Lexicon {
