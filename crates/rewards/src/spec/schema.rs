@@ -184,7 +184,7 @@ fn value_schema(kind: &str) -> Option<Map<String, Value>> {
 /// The schema of what a list holds, named in the plural.
 fn items_schema(items: &str) -> Option<Value> {
     Some(match items {
-        "strings" | "paths" => json!({ "type": "string" }),
+        "strings" | "paths" | "names of rules" => json!({ "type": "string" }),
         "numbers" => json!({ "type": "number" }),
         "pairs of strings" => json!({
             "type": "array", "items": { "type": "string" }, "minItems": 2, "maxItems": 2,

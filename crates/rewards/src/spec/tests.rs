@@ -302,7 +302,8 @@ fn the_docs_list_every_entry() {
 fn what_compares_a_group_says_so_from_any_depth() {
     let compares = |spec: Value| build(&spec).compares_group();
     let length = || json!({ "type": "length" });
-    let below = |inner: Value| json!({ "type": "max", "components": [length(), inner] });
+    let other = || json!({ "type": "length", "name": "other" });
+    let below = |inner: Value| json!({ "type": "max", "components": [other(), inner] });
     assert!(!compares(below(below(length()))));
     assert!(compares(below(below(json!({ "type": "self_bleu" })))));
     let normal = json!({ "type": "group_normalize", "components": [length()] });
