@@ -251,7 +251,7 @@ fn the_list_has_every_entry_and_one_on_demand() {
     REWARDS
 
     lcs
-      The longest common subsequence / the longer text, as rapidfuzz 3.14's `LCSseq.normalized_similarity`; 1 where both texts are empty.
+      The longest common subsequence / the longer text, as rapidfuzz 3.14's `LCSseq.normalized_similarity`; 1 where both texts are empty. Texts are cut after 65,536 characters or words.
       range 0 … 1; better: higher; needs: target
       evidence: by definition
         unit       "chars"  one of `chars` or `words`: what a sequence is made of

@@ -210,7 +210,7 @@ const READABILITY: Info = Info {
     params: &[
         Param::new(
             "formula",
-            "the name of one of the formulas, such as `flesch_kincaid`",
+            "one of `flesch_reading_ease`, `flesch_kincaid`, `gunning_fog`, `smog`, `automated_readability`, `coleman_liau`, `dale_chall` or `linsear_write`",
             "which of the eight formulas",
         ),
         MIN,

@@ -3,7 +3,10 @@
 //! Follows the original Python package digit for digit as CPython 3.12 and later run it (their `sum`
 //! of floats is compensated), including its quirks, each of which is marked where it is kept.
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
 
 pub use self::lexicon::Lexicon;
 
@@ -67,7 +70,10 @@ impl Vader {
     }
 
     /// Replaces each emoji by its description, set off from what stands before it.
-    fn spell_emoji(&self, text: &str) -> String {
+    fn spell_emoji<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if !text.chars().any(|c| self.lexicon.emoji(c).is_some()) {
+            return Cow::Borrowed(text);
+        }
         let mut spelled = String::with_capacity(text.len());
         let mut after_space = true;
         for c in text.chars() {
@@ -85,16 +91,17 @@ impl Vader {
                 }
             }
         }
-        spelled
+        Cow::Owned(spelled)
     }
 
     /// The valence of the word at `i`, 0 where the lexicon lacks it.
     fn valence(&self, words: &Words<'_>, i: usize) -> f64 {
         let (Some(word), next) = (words.all.get(i), words.lower(i + 1)) else { return 0.0 };
+        // Most words are not listed, so that is asked first.
+        let Some(listed) = self.lexicon.valence(&word.lower) else { return 0.0 };
         if rules::booster(&word.lower).is_some() || (word.lower == "kind" && next == Some("of")) {
             return 0.0;
         }
-        let Some(listed) = self.lexicon.valence(&word.lower) else { return 0.0 };
         let no_negates_next =
             word.lower == "no" && next.is_some_and(|next| self.lexicon.valence(next).is_some());
         let mut valence = if no_negates_next { 0.0 } else { listed };
@@ -165,7 +172,7 @@ fn strip_punctuation(token: &str) -> &str {
 /// gives the same result without a search through the list.
 fn weigh_around_but(valences: &mut [f64], but: usize) {
     let key = |value: f64| (value + 0.0).to_bits();
-    let mut places: HashMap<u64, BTreeSet<usize>> = HashMap::new();
+    let mut places: FxHashMap<u64, BTreeSet<usize>> = FxHashMap::default();
     for (place, value) in valences.iter().enumerate() {
         places.entry(key(*value)).or_default().insert(place);
     }

@@ -14,6 +14,8 @@ use crate::text::strip;
 pub struct Lexicon {
     words: HashMap<String, f64, FxBuildHasher>,
     emoji: HashMap<char, String, FxBuildHasher>,
+    /// Whether an ASCII character is among the emoji; none is in the original's file.
+    has_ascii_emoji: bool,
 }
 
 impl Lexicon {
@@ -37,6 +39,7 @@ impl Lexicon {
             let mut chars = emoji.chars();
             if let (Some(only), None) = (chars.next(), chars.next()) {
                 lexicon.emoji.insert(only, description.to_owned());
+                lexicon.has_ascii_emoji |= only.is_ascii();
             }
             Some(())
         })?;
@@ -50,6 +53,10 @@ impl Lexicon {
 
     /// The description of an emoji.
     pub fn emoji(&self, emoji: char) -> Option<&str> {
+        // Nearly every character ends here.
+        if emoji.is_ascii() && !self.has_ascii_emoji {
+            return None;
+        }
         self.emoji.get(&emoji).map(String::as_str)
     }
 }
