@@ -4,9 +4,9 @@
 //! of floats is compensated), including its quirks, each of which is marked where it is kept.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::FxBuildHasher;
 
 pub use self::lexicon::Lexicon;
 
@@ -172,7 +172,7 @@ fn strip_punctuation(token: &str) -> &str {
 /// gives the same result without a search through the list.
 fn weigh_around_but(valences: &mut [f64], but: usize) {
     let key = |value: f64| (value + 0.0).to_bits();
-    let mut places: FxHashMap<u64, BTreeSet<usize>> = FxHashMap::default();
+    let mut places: HashMap<u64, BTreeSet<usize>, FxBuildHasher> = HashMap::default();
     for (place, value) in valences.iter().enumerate() {
         places.entry(key(*value)).or_default().insert(place);
     }
