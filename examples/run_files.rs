@@ -6,7 +6,7 @@
 //! short, and the whole run is done, with its measurements before and after. Ends with a line a file, and
 //! fails where a run file does not keep its promise: `wikitext_sft` a lower perplexity, `imdb_sentiment`
 //! and both quickstarts SFT and PPO in turns with every measurement, `hybrid_curriculum` fewer SFT steps a
-//! cycle as the score rises.
+//! cycle as the score rises, `composite` PPO alone on a score of six parts.
 #![expect(clippy::print_stdout, reason = "a line a run file")]
 
 use std::path::{Path, PathBuf};
@@ -61,6 +61,12 @@ fn promise(name: &str, outcome: &Outcome, kinds: &str) -> Result<String> {
         let ends = outcome.before.get(key).zip(outcome.after.get(key));
         ends.with_context(|| format!("`{key}` was not measured before and after"))
     };
+    if name == "composite" {
+        ensure!(!kinds.contains('s'), "an SFT step in a PPO run: {kinds}");
+        let (before, after) = both("eval/score_mean")?;
+        ensure!(outcome.after.get("eval/ref_kl").is_some(), "the KL was not measured");
+        return Ok(format!("score {before:.3} -> {after:.3}"));
+    }
     let (before, after) = both("eval/perplexity")?;
     ensure!(after < before, "perplexity went from {before} to {after}");
     let mut found = format!("perplexity {before:.1} -> {after:.1}");
