@@ -9,13 +9,20 @@
 //! cargo run --release --example enumerable                       # every reward, algorithm and seed
 //! cargo run --release --example enumerable -- --reward echo --estimator gae --seed 1
 //! cargo run --release --example enumerable -- --reward-table F.json --beta 0.1 --json
+//! cargo run --release --example enumerable -- --from RUNS.jsonl --plot frontier.svg
 //! ```
+//!
+//! `--json` prints a line a run, with the probability of every answer under the policy and under the
+//! reference; `--from` takes such lines in place of training, so that runs may be spread over
+//! processes.
 //!
 //! It fails where PPO closes less than 98 % of the gap, or A2C and REINFORCE less than 95 %;
 //! `--at-least 0.8 --updates 60` is the small form.
 #![expect(clippy::print_stdout, reason = "the numbers are what it is for")]
 
 mod plot;
+#[path = "../svg.rs"]
+mod svg;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +36,7 @@ use hybrid_data::encode::Encoded;
 use hybrid_model::Decoder;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
 use serde_json::json;
 use world::{ANSWERS, Exact, LENGTH, PROMPT, VOCAB};
 
@@ -43,6 +51,8 @@ struct Options {
     updates: Option<usize>,
     json: bool,
     plot: Option<PathBuf>,
+    /// Runs of other processes, as `--json` printed them, in place of training.
+    from: Vec<PathBuf>,
     /// The share of the gap to be closed, in place of the claim's.
     at_least: Option<f64>,
     /// Changes of the algorithm's configuration, as `optim.lr=1e-3`.
@@ -56,6 +66,23 @@ struct Task {
     beta: f64,
 }
 
+/// One run.
+struct Point {
+    task: String,
+    estimator: String,
+    found: Found,
+}
+
+/// A run as `--json` prints it: what is read of it again.
+#[derive(Deserialize)]
+struct Printed {
+    reward: String,
+    estimator: String,
+    seed: u64,
+    probabilities: Vec<f64>,
+    reference: Vec<f64>,
+}
+
 /// What one run found.
 struct Found {
     reference: Exact,
@@ -67,20 +94,66 @@ struct Found {
 
 fn main() -> Result<()> {
     let options = parse(std::env::args().skip(1))?;
+    let tasks = tasks(&options)?;
+    let points = if options.from.is_empty() {
+        trained(&tasks, &options)?
+    } else {
+        printed(&tasks, &options)?
+    };
+    match &options.plot {
+        Some(path) => plot::write(path, &points),
+        None => Ok(()),
+    }
+}
+
+fn trained(tasks: &[Task], options: &Options) -> Result<Vec<Point>> {
     let mut points = Vec::new();
-    for task in tasks(&options)? {
+    for task in tasks {
         for estimator in chosen(&options.estimator, &["gae", "a2c", "reinforce"]) {
             for seed in options.seed.map_or(vec![1, 2, 3], |seed| vec![seed]) {
-                let found = train(&task, &estimator, seed, &options)?;
-                report(&task, &estimator, seed, &found, &options)?;
-                points.push((task.name.clone(), estimator.clone(), found));
+                let found = train(task, &estimator, seed, options)?;
+                report(task, &estimator, seed, &found, options)?;
+                points.push(Point { task: task.name.clone(), estimator: estimator.clone(), found });
             }
         }
     }
-    if let Some(path) = &options.plot {
-        plot::write(path, &points)?;
+    Ok(points)
+}
+
+/// The runs in the files of `--from`, held to the same claims.
+fn printed(tasks: &[Task], options: &Options) -> Result<Vec<Point>> {
+    let mut points = Vec::new();
+    for path in &options.from {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the runs `{}`", path.display()))?;
+        for (line, number) in text.lines().zip(1_usize..) {
+            let place = || format!("line {number} of `{}` is no run", path.display());
+            let run: Printed = serde_json::from_str(line).with_context(place)?;
+            let task = tasks.iter().find(|task| task.name == run.reward).with_context(place)?;
+            let logs = |row: &[f64]| row.iter().map(|p| p.ln()).collect::<Vec<f64>>();
+            if [&run.probabilities, &run.reference].iter().any(|row| row.len() != ANSWERS) {
+                bail!("{}: it must have {ANSWERS} probabilities", place());
+            }
+            let found = Found::new(task, logs(&run.reference), logs(&run.probabilities));
+            report(task, &run.estimator, run.seed, &found, options)?;
+            points.push(Point { task: run.reward, estimator: run.estimator, found });
+        }
     }
-    Ok(())
+    Ok(points)
+}
+
+impl Found {
+    /// From the log-probability of every answer before and after.
+    fn new(task: &Task, before: Vec<f64>, after: Vec<f64>) -> Self {
+        let (_, best) = world::optimum(&before, &task.rewards, task.beta);
+        Self {
+            reference: Exact::of(&before, &before, &task.rewards),
+            policy: Exact::of(&after, &before, &task.rewards),
+            best,
+            log_probabilities: after,
+            reference_log_probabilities: before,
+        }
+    }
 }
 
 fn report(task: &Task, estimator: &str, seed: u64, found: &Found, options: &Options) -> Result<()> {
@@ -151,14 +224,7 @@ fn train(task: &Task, estimator: &str, seed: u64, options: &Options) -> Result<F
         trainer.advance(None);
     }
     let after = world::log_probabilities(&trainer.policy().decoder.valid());
-    let (_, best) = world::optimum(&before, &task.rewards, task.beta);
-    Ok(Found {
-        reference: Exact::of(&before, &before, &task.rewards),
-        policy: Exact::of(&after, &before, &task.rewards),
-        best,
-        log_probabilities: after,
-        reference_log_probabilities: before,
-    })
+    Ok(Found::new(task, before, after))
 }
 
 /// A policy with preferences of its own: trained on walks in which a token is mostly followed by
@@ -267,6 +333,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
             "--seed" => options.seed = Some(value()?.parse()?),
             "--updates" => options.updates = Some(value()?.parse()?),
             "--plot" => options.plot = Some(value()?.into()),
+            "--from" => options.from.push(value()?.into()),
             "--at-least" => options.at_least = Some(value()?.parse()?),
             "--set" => options.set.push(value()?.parse()?),
             "--json" => options.json = true,

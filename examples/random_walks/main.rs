@@ -153,6 +153,7 @@ fn measure(
         },
         batch_size: world::NODES,
         stop: vec![STOP.to_owned()],
+        note: None,
     };
     let prompts = world::starts();
     let responses = respond(&trainer.policy().decoder, trainer.tokenizer(), &prompts, &options)?;

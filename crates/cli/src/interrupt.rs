@@ -1,6 +1,7 @@
 //! Ctrl-C: the first asks a long command to end well, the second ends the program.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
@@ -19,6 +20,17 @@ pub(crate) fn listen(ui: &Ui) -> Result<()> {
 /// True once Ctrl-C was pressed.
 pub(crate) fn is_asked() -> bool {
     ASKED.load(Ordering::Relaxed)
+}
+
+/// Takes over Ctrl-C: what is written so far to `partial` goes, and the program ends.
+#[expect(clippy::exit, reason = "the user asks for it, and a read of stdin may block the rest")]
+pub(crate) fn discard(partial: PathBuf) -> Result<()> {
+    let end = move || {
+        // Where it is gone already it has been put into its place.
+        let _ = std::fs::remove_file(&partial);
+        std::process::exit(i32::from(INTERRUPTED));
+    };
+    ctrlc::set_handler(end).context("cannot listen for Ctrl-C")
 }
 
 #[expect(clippy::exit, reason = "the user asks a second time: whatever runs, ends")]

@@ -7,6 +7,7 @@ mod device;
 mod exit;
 mod interrupt;
 mod model;
+mod threads;
 mod training;
 mod ui;
 
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
     allocator::keep_pages();
     let args = Args::parse();
     ui::start_tracing(&args.ui);
-    match run(args) {
+    match threads::within(|| run(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error),
     }

@@ -1,6 +1,5 @@
 //! Measuring on held-out data: the same prompts, drawn by the same seed, before, during and after.
 
-use burn::module::Module;
 use hybrid_data::batch::{Padding, TokenBatch};
 use hybrid_data::encode::Encoded;
 use hybrid_model::generate::GenerateOptions;
@@ -11,7 +10,6 @@ use crate::error::HybridError;
 use crate::metrics::{Metrics, distinct_2, mean};
 use crate::passes::{Sequence, micro_batches};
 use crate::prompt::{Prompt, Response};
-use crate::reference::decoder_logprobs;
 use crate::rollout::{RespondOptions, respond};
 use crate::scorer::{Scored, Scorer};
 use crate::trainer::HybridTrainer;
@@ -151,11 +149,11 @@ impl HybridTrainer {
             })
             .collect();
         let size = self.config().eval.batch_size;
-        let sum = |row: &Vec<f32>| row.iter().map(|value| f64::from(*value)).sum::<f64>();
-        let theirs = mean(reference.logprobs(&rows, 1.0, size).iter().map(sum));
-        let decoder = self.policy().decoder.valid();
-        let ours =
-            mean(decoder_logprobs(&decoder, &rows, 1.0, size).iter().map(|(_, row)| sum(row)));
+        let sum = |row: &[f32]| row.iter().map(|value| f64::from(*value)).sum::<f64>();
+        let theirs = reference.logprobs(&rows, 1.0, size);
+        let theirs = mean(theirs.iter().map(|row| sum(row)));
+        // Nothing was truncated, so the sampler's are those of the whole distribution.
+        let ours = mean(responses.iter().map(|response| sum(&response.logprobs)));
         Some(ours - theirs)
     }
 

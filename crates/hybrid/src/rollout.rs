@@ -2,7 +2,9 @@
 
 use hybrid_data::tokenizer::{Growing, Tokenizer};
 use hybrid_model::Decoder;
-use hybrid_model::generate::{GenerateOptions, Verdict, generate};
+use hybrid_model::generate::{GenerateOptions, Verdict, generate, generate_with_values};
+use hybrid_model::sampling::Choice;
+use hybrid_model::value::ValueHead;
 
 use crate::error::HybridError;
 use crate::prompt::{Prompt, Response};
@@ -16,6 +18,17 @@ pub struct RespondOptions {
     pub batch_size: usize,
     /// Texts that end a response and are cut off it.
     pub stop: Vec<String>,
+    /// What becomes [`Response::noted`].
+    pub note: Option<Note>,
+}
+
+/// What is noted of every token.
+#[derive(Debug, Clone)]
+pub struct Note {
+    /// [`crate::prompt::Noted::version`].
+    pub version: u64,
+    /// Values by this head, which reads the decoder's hidden states.
+    pub value_head: Option<ValueHead>,
 }
 
 /// Answers every prompt; the samples of one prompt come together, in the order of the prompts.
@@ -33,6 +46,8 @@ pub fn respond(
     options: &RespondOptions,
 ) -> Result<Vec<Response>, HybridError> {
     let samples = options.generate.samples;
+    let version = options.note.as_ref().map(|note| note.version);
+    let value_head = options.note.as_ref().and_then(|note| note.value_head.as_ref());
     let mut generate_options = options.generate.clone();
     let mut responses = Vec::with_capacity(prompts.len() * samples);
     for batch in prompts.chunks(options.batch_size.max(1)) {
@@ -40,15 +55,21 @@ pub fn respond(
         let rows = batch.iter().flat_map(|prompt| std::iter::repeat_n(prompt, samples));
         let mut growing: Vec<Growing<'_>> =
             rows.map(|prompt| Growing::new(tokenizer, &prompt.ids)).collect();
-        let completions = generate(decoder, &ids, &generate_options, &mut |row, choice| {
+        let mut observe = |row: usize, choice: Choice| {
             let stopped =
                 growing.get_mut(row).is_some_and(|text| text.push(choice.token, &options.stop));
             if stopped { Verdict::StopRow } else { Verdict::Continue }
-        })?;
+        };
+        let completions = match value_head {
+            Some(head) => {
+                generate_with_values(decoder, head, &ids, &generate_options, &mut observe)?
+            }
+            None => generate(decoder, &ids, &generate_options, &mut observe)?,
+        };
         generate_options.first_stream += completions.len() as u64;
         for (row, (completion, growing)) in completions.into_iter().zip(growing).enumerate() {
             let Some(prompt) = batch.get(row / samples.max(1)) else { continue };
-            responses.push(Response::new(prompt.id, completion, growing.finish()));
+            responses.push(Response::new(prompt.id, completion, growing.finish(), version));
         }
     }
     Ok(responses)

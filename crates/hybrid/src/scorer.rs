@@ -66,6 +66,9 @@ impl Scorer {
             .collect();
         let context = if train { Context::training(step) } else { Context::evaluation() };
         let column = self.reward.score(&samples, &context)?;
+        for note in &column.notes {
+            tracing::warn!("{note}");
+        }
         Ok(rows(column, responses.len()))
     }
 

@@ -26,7 +26,7 @@ use crate::error::HybridError;
 use crate::policy::{Policy, ValueSource};
 use crate::prompt::{Prompt, Response};
 use crate::reference::Reference;
-use crate::rollout::{self, RespondOptions};
+use crate::rollout::{self, Note, RespondOptions};
 
 /// Trains one policy by supervised steps and PPO updates.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub struct HybridTrainer {
     counters: Counters,
     /// The phase whose first update has not yet been checked.
     unchecked_phase: Option<usize>,
+    /// Updates of the policy since this trainer was made.
+    version: u64,
 }
 
 /// One optimizer state for everything, or one for each kind of step.
@@ -126,6 +128,7 @@ impl HybridTrainer {
             scores: ScoreMoments::default(),
             counters: Counters::default(),
             unchecked_phase: None,
+            version: 0,
             forbidden,
             tokenizer,
             config,
@@ -207,7 +210,10 @@ impl HybridTrainer {
     ///
     /// [`HybridError::Generate`] for prompts the model cannot read.
     pub fn respond(&mut self, prompts: &[Prompt]) -> Result<Vec<Response>, HybridError> {
-        let options = self.respond_options();
+        let values = self.config.ppo.needs_values();
+        let value_head = self.policy().value_head.clone().filter(|_| values);
+        let note = Some(Note { version: self.version, value_head });
+        let options = RespondOptions { note, ..self.respond_options() };
         let responses =
             rollout::respond(&self.policy().decoder, &self.tokenizer, prompts, &options)?;
         self.counters.responses += responses.len() as u64;
@@ -229,7 +235,7 @@ impl HybridTrainer {
             forbidden: self.forbidden.clone(),
         };
         let stop = rollout.stop.clone();
-        RespondOptions { generate, batch_size: rollout.batch_size, stop }
+        RespondOptions { generate, batch_size: rollout.batch_size, stop, note: None }
     }
 
     /// A random stream of its own for each purpose and number, so that none has to be saved.
@@ -246,6 +252,7 @@ impl HybridTrainer {
         };
         let (policy, stats) = self.steppers.of(kind).step(policy);
         self.policy = Some(policy);
+        self.version += 1;
         if stats.finite {
             self.reference_is_policy = false;
             self.counters.optimizer_steps += 1;

@@ -127,6 +127,10 @@ impl<const N: usize> Inputs<N> {
     pub(crate) fn new(tensors: [DispatchTensor; N]) -> Option<Self> {
         let operands: Vec<Operand> =
             tensors.into_iter().map(Operand::new).collect::<Option<_>>()?;
+        Self::of(operands)
+    }
+
+    fn of(operands: Vec<Operand>) -> Option<Self> {
         let operands: [Operand; N] = operands.try_into().ok()?;
         let is_recorded = operands.iter().any(Operand::is_recorded);
         Some(Self {
@@ -134,6 +138,16 @@ impl<const N: usize> Inputs<N> {
             is_tracked: operands.iter().any(Operand::is_tracked),
             guards: is_recorded.then(|| operands.map(Operand::into_guard)),
         })
+    }
+
+    /// As [`Inputs::new`]; `None` also where an input would have to be copied to lie row-major.
+    pub(crate) fn in_place(tensors: [DispatchTensor; N]) -> Option<Self> {
+        let operands: Vec<Operand> =
+            tensors.into_iter().map(Operand::new).collect::<Option<_>>()?;
+        if operands.iter().any(|operand| !operand.primitive().is_contiguous()) {
+            return None;
+        }
+        Self::of(operands)
     }
 
     /// Gives the output its place in the graph. `saved` is dropped where no gradient is wanted.

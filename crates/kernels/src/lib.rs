@@ -8,7 +8,7 @@
 //!
 //! 1. [`head`]: from hidden states to log-probabilities, without the logits of all rows at once.
 //! 2. [`attention`]: grouped heads, rotary positions, and which keys a query sees.
-//! 3. [`norm`] and [`gate`]: the rest of a layer.
+//! 3. [`linear`], [`norm`] and [`gate`]: the rest of a layer.
 //! 4. [`packed`]: products of a few rows with a weight laid out once, for decoding.
 //! 5. [`adamw`] and [`elementwise`]: what an optimizer does to every parameter.
 //!
@@ -22,6 +22,7 @@ pub mod attention;
 pub mod elementwise;
 pub mod gate;
 pub mod head;
+pub mod linear;
 pub mod norm;
 pub mod packed;
 

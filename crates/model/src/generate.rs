@@ -11,7 +11,8 @@ use rayon::prelude::*;
 
 use crate::decoder::Decoder;
 use crate::sampling::{Behaviour, Choice, Drawn, History, Sampler, SamplingConfig, SamplingError};
-use batch::{Batch, HostLogits};
+use crate::value::ValueHead;
+use batch::{Batch, HostStates};
 
 /// How completions are made.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +72,10 @@ pub struct Completion {
     pub token_ids: Vec<u32>,
     /// Their log-probabilities, see [`Choice::logprob`].
     pub logprobs: Vec<f32>,
+    /// The entropies they were drawn with, see [`Choice::entropy`].
+    pub entropies: Vec<f32>,
+    /// The value of the state each token was drawn in, from [`generate_with_values`].
+    pub values: Option<Vec<f32>>,
     /// What each token was drawn from, one entry a token, where
     /// [`GenerateOptions::record_behaviour`] asks for it.
     pub behaviour: Option<Vec<Behaviour>>,
@@ -172,29 +177,55 @@ pub fn generate(
     options: &GenerateOptions,
     observe: &mut dyn FnMut(usize, Choice) -> Verdict,
 ) -> Result<Vec<Completion>, GenerateError> {
+    continued(decoder, None, prompts, options, observe)
+}
+
+/// As [`generate`], with [`Completion::values`] by a value head that shares the decoder's trunk: they
+/// cost nothing here and a forward pass later.
+///
+/// # Errors
+///
+/// As [`generate`].
+pub fn generate_with_values(
+    decoder: &Decoder,
+    value_head: &ValueHead,
+    prompts: &[Vec<u32>],
+    options: &GenerateOptions,
+    observe: &mut dyn FnMut(usize, Choice) -> Verdict,
+) -> Result<Vec<Completion>, GenerateError> {
+    continued(decoder, Some(value_head.valid()), prompts, options, observe)
+}
+
+fn continued(
+    decoder: &Decoder,
+    value_head: Option<ValueHead>,
+    prompts: &[Vec<u32>],
+    options: &GenerateOptions,
+    observe: &mut dyn FnMut(usize, Choice) -> Verdict,
+) -> Result<Vec<Completion>, GenerateError> {
     options.sampling.validate()?;
     let limits = check_prompts(decoder, prompts, options.max_new_tokens)?;
     let longest = limits.iter().copied().max().unwrap_or(0);
-    let mut run = Run::new(prompts, limits, options);
+    let mut run = Run::new(prompts, limits, options, value_head.is_some());
     if run.active.is_empty() || longest == 0 {
         return Ok(run.completions);
     }
     let decoder = ready(decoder, run.active.len(), longest);
-    let (mut batch, mut logits) = Batch::read(&decoder, prompts, longest)?;
+    let (mut batch, mut states) = Batch::read(&decoder, value_head, prompts, longest)?;
     if options.samples > 1 {
         let copies = |row| std::iter::repeat_n(row, options.samples);
         let rows: Vec<usize> = (0..prompts.len()).flat_map(copies).collect();
         batch.select_rows(&rows);
-        logits.select_rows(&rows);
+        states.select_rows(&rows);
     }
     loop {
-        let next = run.step(&logits, observe)?;
+        let next = run.step(&states, observe)?;
         if next.is_empty() {
             return Ok(run.completions);
         }
         let (kept, ids): (Vec<usize>, Vec<u32>) = next.into_iter().unzip();
         batch.select_rows(&kept);
-        logits = batch.push(&ids)?;
+        states = batch.push(&ids)?;
     }
 }
 
@@ -246,11 +277,18 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(prompts: &'a [Vec<u32>], limits: Vec<usize>, options: &'a GenerateOptions) -> Self {
+    fn new(
+        prompts: &'a [Vec<u32>],
+        limits: Vec<usize>,
+        options: &'a GenerateOptions,
+        has_values: bool,
+    ) -> Self {
         let count = prompts.len() * options.samples;
         let empty = Completion {
             token_ids: Vec::new(),
             logprobs: Vec::new(),
+            entropies: Vec::new(),
+            values: has_values.then(Vec::new),
             behaviour: options.record_behaviour.then(Vec::new),
             stop_reason: StopReason::Length,
         };
@@ -272,10 +310,10 @@ impl<'a> Run<'a> {
     /// Chooses one token a row; returns row of the batch and token of those that go on.
     fn step(
         &mut self,
-        logits: &HostLogits,
+        states: &HostStates,
         observe: &mut dyn FnMut(usize, Choice) -> Verdict,
     ) -> Result<Vec<(usize, u32)>, GenerateError> {
-        let drawn = self.choose(logits)?;
+        let drawn = self.choose(states)?;
         let mut next = Vec::with_capacity(drawn.len());
         let mut cancelled = false;
         for (slot, Drawn { choice, behaviour }) in drawn.into_iter().enumerate() {
@@ -283,6 +321,10 @@ impl<'a> Run<'a> {
             let completion = &mut self.completions[row];
             completion.token_ids.push(choice.token);
             completion.logprobs.push(choice.logprob);
+            completion.entropies.push(choice.entropy);
+            if let Some(values) = &mut completion.values {
+                values.extend(states.value(slot));
+            }
             if let Some(recorded) = &mut completion.behaviour {
                 recorded.extend(behaviour);
             }
@@ -304,7 +346,7 @@ impl<'a> Run<'a> {
     }
 
     /// One token a row. The rows draw from streams of their own, so their order does not matter.
-    fn choose(&mut self, logits: &HostLogits) -> Result<Vec<Drawn>, GenerateError> {
+    fn choose(&mut self, states: &HostStates) -> Result<Vec<Drawn>, GenerateError> {
         let sampler = Sampler {
             config: &self.options.sampling,
             forbidden: &self.options.forbidden,
@@ -312,7 +354,7 @@ impl<'a> Run<'a> {
         };
         let mut rngs: Vec<ChaCha8Rng> =
             self.active.iter().map(|row| self.rngs[*row].clone()).collect();
-        let rows = self.active.par_iter().zip(logits.rows()).zip(&mut rngs);
+        let rows = self.active.par_iter().zip(states.logits()).zip(&mut rngs);
         let drawn = rows.map(|((row, logits), rng)| {
             let prompt = row / self.options.samples;
             let completion = &self.completions[*row].token_ids;

@@ -7,7 +7,7 @@ mod kept;
 
 use burn::tensor::Tensor;
 use hybrid_kernels::packed::PackedWeight;
-use hybrid_kernels::{gate, norm as norms};
+use hybrid_kernels::{gate, linear as products, norm as norms};
 
 pub use hybrid_kernels::attention::{
     AttentionInputs, Blocked, PackedHeads, Rotation, Spans, Visible, attention, packed_attention,
@@ -30,7 +30,7 @@ use crate::config::{Activation, NormKind};
 pub fn linear(input: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
     let [b, t, inputs] = input.dims();
     let [_, outputs] = weight.dims();
-    let mut output = input.reshape([b * t, inputs]).matmul(weight);
+    let mut output = products::linear(input.reshape([b * t, inputs]), weight);
     if let Some(bias) = bias {
         output = output + bias.unsqueeze();
     }

@@ -174,6 +174,8 @@ pub struct Choice {
     /// `log_softmax(logits / temperature)` of it over the whole vocabulary, before penalties and
     /// truncation, in nats; temperature 1 when greedy.
     pub logprob: f32,
+    /// The entropy of the same distribution, in nats.
+    pub entropy: f32,
 }
 
 /// Applies bias, penalties, temperature and truncation; removed tokens become −∞.
@@ -231,8 +233,9 @@ impl Sampler<'_> {
             (draw(&processed, rng.random::<f64>())?, config.temperature)
         };
         let token = u32::try_from(index).ok()?;
-        let logprob = LogSoftmax::new(logits, temperature).of(logits[index]);
-        let choice = Choice { token, logprob };
+        let distribution = LogSoftmax::new(logits, temperature);
+        let (logprob, entropy) = (distribution.of(logits[index]), distribution.entropy());
+        let choice = Choice { token, logprob, entropy };
         let behaviour = self.record_behaviour.then(|| self.behaviour(&processed, choice));
         Some(Drawn { choice, behaviour })
     }
@@ -311,6 +314,8 @@ pub(crate) struct LogSoftmax {
     inverse_temperature: f64,
     /// `ln Σ exp((logit − largest) / temperature)`.
     log_sum: f64,
+    /// The mean of `(logit − largest) / temperature` under the distribution.
+    mean: f64,
 }
 
 impl LogSoftmax {
@@ -318,8 +323,20 @@ impl LogSoftmax {
         let largest = f64::from(largest(logits));
         let inverse_temperature = inverse(temperature);
         let scaled = |logit: f32| (f64::from(logit) - largest) * inverse_temperature;
-        let weights = logits.iter().map(|logit| f64::from((scaled(*logit) as f32).exp()));
-        Self { largest, inverse_temperature, log_sum: weights.sum::<f64>().ln() }
+        let (mut sum, mut weighted) = (0.0_f64, 0.0_f64);
+        for logit in logits {
+            let scaled = scaled(*logit);
+            let weight = f64::from((scaled as f32).exp());
+            sum += weight;
+            // 0 · −∞ is no number.
+            weighted += if weight > 0.0 { weight * scaled } else { 0.0 };
+        }
+        Self { largest, inverse_temperature, log_sum: sum.ln(), mean: weighted / sum }
+    }
+
+    /// In nats.
+    fn entropy(&self) -> f32 {
+        (self.log_sum - self.mean) as f32
     }
 
     pub(crate) fn of(&self, logit: f32) -> f32 {

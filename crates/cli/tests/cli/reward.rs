@@ -5,9 +5,12 @@ mod golden;
 mod hard;
 mod train;
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::support::{Outcome, command, file, finish, hybrid, hybrid_fed};
+use crate::support::{Outcome, command, file, finish, hybrid, hybrid_fed, interrupt};
 
 /// The example of the documentation.
 const EXAMPLE: &str = r#"{"REWARD":{"type":"weighted_sum","components":[
@@ -159,6 +162,29 @@ fn an_output_is_written_as_a_whole_and_leaves_stdout_to_the_summary() {
 }
 
 #[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_the_folder_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("scores");
+    std::fs::write(&output, "mine").unwrap();
+    let spec = r#"{"type": "length"}"#;
+    let args = ["reward", "--spec", spec, "--quiet", "--output", output.to_str().unwrap()];
+    // It waits for rows that do not come.
+    let mut child = command(&args).stdin(Stdio::piped()).spawn().unwrap();
+    let entries = || std::fs::read_dir(folder.path()).unwrap().count();
+    while entries() < 2 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // The file is there a moment before the signal is listened to.
+    std::thread::sleep(Duration::from_millis(200));
+    interrupt(&child);
+    let _stdin = child.stdin.take();
+    assert_eq!(finish(child).code, 130);
+    assert_eq!(entries(), 1);
+    assert_eq!(std::fs::read_to_string(&output).unwrap(), "mine");
+}
+
 #[test]
 fn an_output_has_the_rights_of_any_new_file() {
     use std::os::unix::fs::PermissionsExt;

@@ -91,6 +91,13 @@ pub(crate) fn hybrid_fed<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &str) -> 
     finish(child)
 }
 
+/// Presses Ctrl-C.
+pub(crate) fn interrupt(child: &Child) {
+    // `kill` is a builtin of every shell.
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("/bin/sh").args(["-c", &kill]).status().unwrap().success());
+}
+
 pub(crate) fn finish(child: Child) -> Outcome {
     let output = child.wait_with_output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();

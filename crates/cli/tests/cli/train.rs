@@ -2,13 +2,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Outcome, command, finish, hybrid};
+use crate::support::{Outcome, command, finish, hybrid, interrupt};
 
 /// A folder with a run file and its data.
 pub(crate) struct Task {
@@ -268,9 +267,7 @@ fn ctrl_c_finishes_the_step_and_saves() {
         assert!(waits < 1200, "no step was done");
         std::thread::sleep(Duration::from_millis(100));
     }
-    // `kill` is a builtin of every shell.
-    let kill = format!("kill -INT {}", child.id());
-    assert!(Command::new("/bin/sh").args(["-c", &kill]).status().unwrap().success());
+    interrupt(&child);
     let outcome = finish(child);
     assert_eq!(outcome.code, 130, "{outcome:?}");
     let line: Value = serde_json::from_str(&outcome.stdout).unwrap();

@@ -42,7 +42,7 @@ impl std::fmt::Debug for Mix<'_> {
 
 /// What the policy said about one row before the update.
 #[derive(Debug, Clone, Default)]
-struct Measured {
+pub(super) struct Measured {
     logprobs: Vec<f32>,
     values: Vec<f32>,
     entropy: Vec<f32>,
@@ -248,7 +248,7 @@ impl HybridTrainer {
     }
 
     /// Prompts and responses as rows of a pass.
-    fn sequences<'a>(
+    pub(super) fn sequences<'a>(
         &self,
         prompts: &[&'a Prompt],
         responses: &'a [Response],
@@ -278,7 +278,10 @@ impl HybridTrainer {
     ) -> Result<(Vec<Episode>, f64), HybridError> {
         let size =
             self.config.train.micro_batch.sequences(self.config.train.max_length, rows.len());
-        let measured = self.measure(rows, size);
+        let measured = match self.as_drawn(rows, responses) {
+            Some(measured) => measured,
+            None => self.measure(rows, size),
+        };
         let temperature = self.config.rollout.temperature;
         let reference =
             self.reference.as_ref().map(|reference| reference.logprobs(rows, temperature, size));
@@ -307,6 +310,35 @@ impl HybridTrainer {
             end: if response.is_terminated() { End::Terminated } else { End::Truncated },
         };
         Ok((episodes.map(episode).collect(), entropy))
+    }
+
+    /// What the sampler noted of the rows, where it is all that a pass would say: the same numbers
+    /// within the tolerance that the first update of a phase checks, with a pass of its own.
+    pub(super) fn as_drawn(
+        &self,
+        rows: &[Sequence<'_>],
+        responses: &[Response],
+    ) -> Option<Vec<Measured>> {
+        let config = &self.config.ppo;
+        // TRL always measures again.
+        if self.unchecked_phase.is_some() || config.is_trl() {
+            return None;
+        }
+        let row = |(row, response): (&Sequence<'_>, &Response)| {
+            let noted = response.noted.as_ref().filter(|noted| noted.version == self.version)?;
+            // A value after the last token is not noted, nor anything of a kept set.
+            if row.value_after || row.kept.is_some() {
+                return None;
+            }
+            let values = match &noted.values {
+                Some(values) => values.clone(),
+                None if config.needs_values() => return None,
+                None => Vec::new(),
+            };
+            let (logprobs, entropy) = (response.logprobs.clone(), noted.entropies.clone());
+            Some(Measured { logprobs, values, entropy })
+        };
+        rows.iter().zip(responses).map(row).collect()
     }
 
     /// Log-probabilities and values of every row under the policy, without gradients.

@@ -4,6 +4,7 @@ use hybrid_testing::{SAME_MODEL, assert_close};
 
 use super::*;
 use crate::config;
+use crate::metrics::Metrics;
 
 /// A trainer of a tiny model; `extra` is TOML after the defaults of these tests.
 fn trainer(extra: &str) -> HybridTrainer {
@@ -96,6 +97,55 @@ fn a_mixed_step_adds_the_two_gradients() {
     mixed.mixed_step(&rows, &responses, &SCORES, &mut mix).unwrap();
     let expected: Vec<f32> = ppo.iter().zip(&sft).map(|(p, s)| p + 0.25 * s).collect();
     assert_close(&delta(weights(&mixed)), &expected, 1e-5);
+}
+
+/// Statistics of the second update of a phase, from what the sampler noted or from a pass of its own,
+/// and the weights after it.
+fn second_update(noted: bool, extra: &str) -> (Metrics, Vec<f32>) {
+    let settings = SGD.replace("lr = 1.0", "lr = 0.05");
+    let mut trainer = with_reference(trainer(&format!("{settings}\n{extra}")));
+    let prompts = prompts();
+    let rows: Vec<&Prompt> = prompts.iter().collect();
+    let responses = trainer.respond(&prompts).unwrap();
+    trainer.ppo_step(&rows, &responses, &SCORES).unwrap();
+    let mut responses = trainer.respond(&prompts).unwrap();
+    assert!(trainer.as_drawn(&trainer.sequences(&rows, &responses), &responses).is_some());
+    if !noted {
+        responses.iter_mut().for_each(|response| response.noted = None);
+    }
+    let stats = trainer.ppo_step(&rows, &responses, &SCORES).unwrap();
+    (stats.metrics, weights(&trainer))
+}
+
+#[test]
+fn what_the_sampler_noted_is_what_a_pass_would_say() {
+    for extra in ["rollout.temperature = 0.7", "ppo.estimator = \"reinforce\""] {
+        let ((ours, weights), (theirs, expected)) =
+            (second_update(true, extra), second_update(false, extra));
+        for (name, value) in theirs.iter() {
+            let noted = ours.get(name).unwrap();
+            assert!(
+                (noted - value).abs() <= 1e-4 * value.abs().max(1.0),
+                "{name}: {noted}, {value}"
+            );
+        }
+        assert_close(&weights, &expected, 1e-4);
+    }
+}
+
+#[test]
+fn what_was_noted_before_an_update_is_measured_again() {
+    let mut trainer = with_reference(trainer(SGD));
+    let prompts = prompts();
+    let rows: Vec<&Prompt> = prompts.iter().collect();
+    let responses = trainer.respond(&prompts).unwrap();
+    let as_drawn = |trainer: &HybridTrainer| {
+        trainer.as_drawn(&trainer.sequences(&rows, &responses), &responses).is_some()
+    };
+    // The first update of a phase compares the two.
+    assert!(!as_drawn(&trainer));
+    trainer.ppo_step(&rows, &responses, &SCORES).unwrap();
+    assert!(!as_drawn(&trainer));
 }
 
 #[test]

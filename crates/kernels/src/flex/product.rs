@@ -72,30 +72,75 @@ pub(crate) fn product(
     write: Write,
     threads: Threads,
 ) {
+    assert_eq!(out.len(), lhs.rows * rhs.columns, "size of a product");
+    #[expect(unsafe_code, reason = "writes through a pointer")]
+    // SAFETY: `out` has as many values as the product, and is borrowed mutably.
+    unsafe {
+        multiply(lhs, rhs, scale, out.as_mut_ptr(), write, threads);
+    }
+}
+
+/// `scale · lhs · rhs` in a buffer of its own, row-major, which is not filled with zeros before.
+///
+/// # Panics
+///
+/// As [`product`].
+pub(crate) fn new_product(
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+    scale: f32,
+    threads: Threads,
+) -> Vec<f32> {
+    let size = lhs.rows * rhs.columns;
+    let mut out = Vec::with_capacity(size);
+    #[expect(unsafe_code, reason = "values that are there once the product is")]
+    // SAFETY: there is room for the product, all of which `multiply` writes before its length says so.
+    unsafe {
+        multiply(lhs, rhs, scale, out.as_mut_ptr(), Write::Over, threads);
+        out.set_len(size);
+    }
+    out
+}
+
+/// The product to where `out` points, row-major. With [`Write::Over`] every value is written and none
+/// is read.
+///
+/// # Safety
+///
+/// `out` points to room for `lhs.rows · rhs.columns` values that nothing else uses; with
+/// [`Write::Add`], to as many values.
+#[expect(unsafe_code, reason = "the interface of the matrix product")]
+unsafe fn multiply(
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+    scale: f32,
+    out: *mut f32,
+    write: Write,
+    threads: Threads,
+) {
     let (m, n, k) = (lhs.rows, rhs.columns, lhs.columns);
     assert_eq!(k, rhs.rows, "inner sizes of a product");
-    assert_eq!(out.len(), m * n, "size of a product");
     assert!(lhs.reach() <= lhs.values.len() && rhs.reach() <= rhs.values.len());
     if m == 0 || n == 0 {
         return;
     }
     if k == 0 {
         if write == Write::Over {
-            out.fill(0.0);
+            // SAFETY: there is room for so many values, and zeros are values.
+            unsafe { out.write_bytes(0, m * n) };
         }
         return;
     }
     let is_shared = threads == Threads::All && m * n * k > WORTH_SHARING;
     let parallelism = if is_shared { Parallelism::Rayon(0) } else { Parallelism::None };
-    #[expect(unsafe_code, reason = "the interface of the matrix product")]
     // SAFETY: every index that sizes and strides reach lies inside its slice (asserted above), and
-    // `out` is borrowed mutably, so overlaps neither operand.
+    // `out` is the caller's promise.
     unsafe {
         gemm::gemm(
             m,
             n,
             k,
-            out.as_mut_ptr(),
+            out,
             1,
             n as isize,
             write == Write::Add,

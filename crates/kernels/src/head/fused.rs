@@ -8,7 +8,7 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::{LogprobOptions, TokenLogprobs};
-use crate::flex::product::{Matrix, Threads, Write, product};
+use crate::flex::product::{Matrix, Threads, Write, new_product, product};
 use crate::flex::vector::{LANES, exp, max, sum, tanh, vectorised};
 use crate::flex::{self, Fused, Inputs, Values};
 
@@ -84,29 +84,29 @@ impl Problem {
     }
 
     /// Logits after cap and temperature of the rows `hidden`.
-    fn logits(&self, hidden: &[f32], out: &mut [f32]) {
-        let rows = out.len() / self.vocab;
+    fn logits(&self, hidden: &[f32], rows: usize) -> Vec<f32> {
         let head = Matrix::new(&self.head, self.vocab, self.width).transposed();
         let lhs = Matrix::new(hidden, rows, self.width);
         let plain_scale = if self.softcap.is_none() { self.temperature.recip() } else { 1.0 };
-        product(lhs, head, plain_scale, out, Write::Over, Threads::All);
+        let mut logits = new_product(lhs, head, plain_scale, Threads::All);
         if let Some(cap) = self.softcap {
             let temperature = self.temperature;
-            out.par_chunks_mut(flex::PIECE).for_each(|piece| bound(piece, cap, temperature));
+            logits.par_chunks_mut(flex::PIECE).for_each(|piece| bound(piece, cap, temperature));
         }
+        logits
     }
 }
 
 fn forward(problem: Problem, keep: bool) -> (Vec<f32>, Saved) {
     let (rows, vocab, width) = (problem.targets.len(), problem.vocab, problem.width);
     let mut output = vec![0.0; rows * COLUMNS];
-    let mut logits = vec![0.0; problem.at_once.min(rows) * vocab];
+    let mut logits = Vec::new();
     for range in problem.chunks() {
-        let held = &mut logits[..range.len() * vocab];
-        problem.logits(&problem.hidden[range.start * width..range.end * width], held);
+        let hidden = &problem.hidden[range.start * width..range.end * width];
+        logits = problem.logits(hidden, range.len());
         let out = &mut output[range.start * COLUMNS..range.end * COLUMNS];
         let targets = &problem.targets[range];
-        let rows = out.par_chunks_mut(COLUMNS).zip(held.par_chunks(vocab)).zip(targets);
+        let rows = out.par_chunks_mut(COLUMNS).zip(logits.par_chunks(vocab)).zip(targets);
         rows.for_each(|((out, row), target)| describe(row, *target, out));
     }
     let logits = keep.then(|| Arc::new(logits));
@@ -125,9 +125,7 @@ impl Fused<2> for Head {
         let (rows, vocab, width) = (problem.targets.len(), problem.vocab, problem.width);
         let [wants_hidden, wants_head] = wanted;
         let mut d_hidden = vec![0.0; if wants_hidden { rows * width } else { 0 }];
-        let mut d_head = vec![0.0; if wants_head { vocab * width } else { 0 }];
-        let mut write = Write::Over;
-        let mut scratch = Vec::new();
+        let mut d_head: Option<Vec<f32>> = None;
         for range in problem.chunks() {
             let active: Vec<usize> = range
                 .filter(|row| gradient[row * COLUMNS..][..COLUMNS].iter().any(|g| *g != 0.0))
@@ -136,16 +134,15 @@ impl Fused<2> for Head {
                 continue;
             }
             let hidden = gathered(&problem.hidden, width, &active);
+            let mut again;
             let held = match &mut logits {
                 Some(kept) => {
                     let kept: &mut Vec<f32> = Arc::make_mut(kept);
                     compacted(kept, vocab, &active)
                 }
                 None => {
-                    scratch.resize(problem.at_once.min(rows) * vocab, 0.0);
-                    let held = &mut scratch[..active.len() * vocab];
-                    problem.logits(&hidden, held);
-                    held
+                    again = problem.logits(&hidden, active.len());
+                    again.as_mut_slice()
                 }
             };
             held.par_chunks_mut(vocab).zip(&active).for_each(|(row, index)| {
@@ -156,21 +153,26 @@ impl Fused<2> for Head {
             let d_logits = Matrix::new(held, active.len(), vocab);
             if wants_hidden {
                 let head = Matrix::new(&problem.head, vocab, width);
-                let mut part = vec![0.0; active.len() * width];
-                product(d_logits, head, 1.0, &mut part, Write::Over, Threads::All);
+                let part = new_product(d_logits, head, 1.0, Threads::All);
                 for (part, index) in part.chunks(width.max(1)).zip(&active) {
                     d_hidden[index * width..][..width].copy_from_slice(part);
                 }
             }
             if wants_head {
                 let hidden = Matrix::new(&hidden, active.len(), width);
-                product(d_logits.transposed(), hidden, 1.0, &mut d_head, write, Threads::All);
-                write = Write::Add;
+                let d_logits = d_logits.transposed();
+                match &mut d_head {
+                    Some(sum) => product(d_logits, hidden, 1.0, sum, Write::Add, Threads::All),
+                    None => d_head = Some(new_product(d_logits, hidden, 1.0, Threads::All)),
+                }
             }
         }
         [
             wants_hidden.then(|| flex::tensor(d_hidden, [rows, width])),
-            wants_head.then(|| flex::tensor(d_head, [vocab, width])),
+            wants_head.then(|| {
+                let d_head = d_head.unwrap_or_else(|| vec![0.0; vocab * width]);
+                flex::tensor(d_head, [vocab, width])
+            }),
         ]
     }
 }

@@ -5,11 +5,10 @@
 //! `tokens ^ length_penalty`; penalties change the log-probabilities, which are not normalised
 //! again.
 
-use burn::module::Module;
 use rayon::prelude::*;
 
-use super::batch::{Batch, HostLogits};
-use super::{GenerateError, StopReason, check_prompts};
+use super::batch::{Batch, HostStates};
+use super::{GenerateError, StopReason, check_prompts, ready};
 use crate::decoder::Decoder;
 use crate::sampling::{self, History, LogSoftmax, SamplingConfig};
 
@@ -124,17 +123,17 @@ pub fn beam_search(
     if limit == 0 {
         return Ok(Vec::new());
     }
-    let decoder = decoder.valid();
-    let (mut batch, mut logits) = Batch::read(&decoder, &prompts, limit)?;
+    let decoder = ready(decoder, options.beams, limit);
+    let (mut batch, mut states) = Batch::read(&decoder, None, &prompts, limit)?;
     let mut search = Search::new(prompt, options, limit);
     loop {
-        let parents = search.step(&logits)?;
+        let parents = search.step(&states)?;
         if search.is_over() {
             search.ended.truncate(options.returned);
             return Ok(search.ended);
         }
         batch.select_rows(&parents);
-        logits = batch.push(&search.last_tokens())?;
+        states = batch.push(&search.last_tokens())?;
     }
 }
 
@@ -177,8 +176,8 @@ impl<'a> Search<'a> {
     }
 
     /// Extends every beam by one token; returns the row each new beam comes from.
-    fn step(&mut self, logits: &HostLogits) -> Result<Vec<usize>, GenerateError> {
-        let candidates = self.candidates(logits)?;
+    fn step(&mut self, states: &HostStates) -> Result<Vec<usize>, GenerateError> {
+        let candidates = self.candidates(states)?;
         let mut running = Vec::new();
         let mut parents = Vec::new();
         for (place, candidate) in candidates.into_iter().enumerate() {
@@ -202,11 +201,11 @@ impl<'a> Search<'a> {
     }
 
     /// The best continuations of all beams, best first: enough that `beams` of them do not end.
-    fn candidates(&self, logits: &HostLogits) -> Result<Vec<Candidate>, GenerateError> {
+    fn candidates(&self, states: &HostStates) -> Result<Vec<Candidate>, GenerateError> {
         let options = self.options;
         let kinds = options.eos_ids.len().saturating_add(1).max(2);
         let count = kinds.saturating_mul(options.beams);
-        let rows = logits.rows().zip(&self.running).enumerate();
+        let rows = states.logits().zip(&self.running).enumerate();
         let rows = rows.map(|(beam, (logits, running))| {
             let step = running.token_ids.len();
             if !sampling::are_usable(logits) {

@@ -207,6 +207,8 @@ fn a_row_that_ends_leaves_the_others_alone() {
             let expected = Completion {
                 token_ids: free.token_ids[..place.map_or(12, |place| place + 1)].to_vec(),
                 logprobs: free.logprobs[..place.map_or(12, |place| place + 1)].to_vec(),
+                entropies: free.entropies[..place.map_or(12, |place| place + 1)].to_vec(),
+                values: None,
                 behaviour: None,
                 stop_reason: place.map_or(StopReason::Length, |_| StopReason::Eos),
             };
@@ -303,6 +305,8 @@ fn nothing_to_do_is_no_error() {
     let empty = Completion {
         token_ids: vec![],
         logprobs: vec![],
+        entropies: vec![],
+        values: None,
         behaviour: None,
         stop_reason: StopReason::Length,
     };

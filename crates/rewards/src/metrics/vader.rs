@@ -39,8 +39,11 @@ pub struct Vader {
 
 /// One token as the rules see it.
 struct Word<'t> {
-    text: &'t str,
-    lower: String,
+    lower: Cow<'t, str>,
+    /// The word is in capitals.
+    upper: bool,
+    /// What the lexicon says of it.
+    listed: Option<f64>,
 }
 
 /// A text cut into tokens.
@@ -60,9 +63,8 @@ impl Vader {
     pub fn polarity(&self, text: &str) -> Polarity {
         let spelled = self.spell_emoji(text);
         let text = strip(&spelled);
-        let words = Words::of(text);
-        let mut valences: Vec<f64> =
-            (0..words.all.len()).map(|i| self.valence(&words, i)).collect();
+        let words = Words::of(text, &self.lexicon);
+        let mut valences: Vec<f64> = (0..words.all.len()).map(|i| valence(&words, i)).collect();
         if let Some(but) = words.all.iter().position(|word| word.lower == "but") {
             weigh_around_but(&mut valences, but);
         }
@@ -71,7 +73,7 @@ impl Vader {
 
     /// Replaces each emoji by its description, set off from what stands before it.
     fn spell_emoji<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if !text.chars().any(|c| self.lexicon.emoji(c).is_some()) {
+        if !self.lexicon.has_emoji(text) {
             return Cow::Borrowed(text);
         }
         let mut spelled = String::with_capacity(text.len());
@@ -93,63 +95,71 @@ impl Vader {
         }
         Cow::Owned(spelled)
     }
+}
 
-    /// The valence of the word at `i`, 0 where the lexicon lacks it.
-    fn valence(&self, words: &Words<'_>, i: usize) -> f64 {
-        let (Some(word), next) = (words.all.get(i), words.lower(i + 1)) else { return 0.0 };
-        // Most words are not listed, so that is asked first.
-        let Some(listed) = self.lexicon.valence(&word.lower) else { return 0.0 };
-        if rules::booster(&word.lower).is_some() || (word.lower == "kind" && next == Some("of")) {
-            return 0.0;
-        }
-        let no_negates_next =
-            word.lower == "no" && next.is_some_and(|next| self.lexicon.valence(next).is_some());
-        let mut valence = if no_negates_next { 0.0 } else { listed };
-        if rules::follows_no(words, i) {
-            valence = listed * rules::NEGATION;
-        }
-        if words.mixed_case && is_upper(word.text) {
-            valence += if valence > 0.0 { rules::CAPITALS } else { -rules::CAPITALS };
-        }
-        for distance in 1..=3 {
-            let Some(before) = i.checked_sub(distance).and_then(|at| words.all.get(at)) else {
-                break;
-            };
-            if self.lexicon.valence(&before.lower).is_some() {
-                continue;
-            }
-            valence += rules::boost(before, valence, words.mixed_case) * rules::damping(distance);
-            valence = rules::negate(valence, words, i, distance);
-            if distance == 3 {
-                valence = rules::idioms(valence, words, i);
-            }
-        }
-        self.least(valence, words, i)
+/// The valence of the word at `i`, 0 where the lexicon lacks it.
+fn valence(words: &Words<'_>, i: usize) -> f64 {
+    let (Some(word), next) = (words.all.get(i), words.all.get(i + 1)) else { return 0.0 };
+    // Most words are not listed, so that is asked first.
+    let Some(listed) = word.listed else { return 0.0 };
+    let kind_of = word.lower == "kind" && next.is_some_and(|next| next.lower == "of");
+    if rules::booster(&word.lower).is_some() || kind_of {
+        return 0.0;
     }
-
-    /// `least` before a word negates it, but not in "at least" and "very least".
-    fn least(&self, valence: f64, words: &Words<'_>, i: usize) -> f64 {
-        let least = words.before(i, 1) == Some("least") && self.lexicon.valence("least").is_none();
-        match words.before(i, 2) {
-            Some("at" | "very") => valence,
-            _ if least => valence * rules::NEGATION,
-            _ => valence,
+    let no_negates_next = word.lower == "no" && next.is_some_and(|next| next.listed.is_some());
+    let mut valence = if no_negates_next { 0.0 } else { listed };
+    if rules::follows_no(words, i) {
+        valence = listed * rules::NEGATION;
+    }
+    if words.mixed_case && word.upper {
+        valence += if valence > 0.0 { rules::CAPITALS } else { -rules::CAPITALS };
+    }
+    for distance in 1..=3 {
+        let Some(before) = i.checked_sub(distance).and_then(|at| words.all.get(at)) else {
+            break;
+        };
+        if before.listed.is_some() {
+            continue;
         }
+        valence += rules::boost(before, valence, words.mixed_case) * rules::damping(distance);
+        valence = rules::negate(valence, words, i, distance);
+        if distance == 3 {
+            valence = rules::idioms(valence, words, i);
+        }
+    }
+    least(valence, words, i)
+}
+
+/// `least` before a word negates it, but not in "at least" and "very least".
+fn least(valence: f64, words: &Words<'_>, i: usize) -> f64 {
+    let before = i.checked_sub(1).and_then(|at| words.all.get(at));
+    let least = before.is_some_and(|word| word.lower == "least" && word.listed.is_none());
+    match words.before(i, 2) {
+        Some("at" | "very") => valence,
+        _ if least => valence * rules::NEGATION,
+        _ => valence,
     }
 }
 
 impl<'t> Words<'t> {
-    fn of(text: &'t str) -> Self {
-        let word = |text: &'t str| Word { text, lower: text.to_lowercase() };
+    fn of(text: &'t str, lexicon: &Lexicon) -> Self {
+        let word = |text: &'t str| {
+            // Most words are what their lower case would be.
+            let is_lower = text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+            let lower =
+                if is_lower { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) };
+            let listed = lexicon.valence(&lower);
+            Word { lower, upper: !is_lower && is_upper(text), listed }
+        };
         let all: Vec<Word<'t>> = words(text).map(strip_punctuation).map(word).collect();
-        let capitals = all.iter().filter(|word| is_upper(word.text)).count();
+        let capitals = all.iter().filter(|word| word.upper).count();
         let mixed_case = 0 < capitals && capitals < all.len();
         Self { all, mixed_case }
     }
 
     /// The word at `i` in lower case.
     fn lower(&self, i: usize) -> Option<&str> {
-        self.all.get(i).map(|word| word.lower.as_str())
+        self.all.get(i).map(|word| word.lower.as_ref())
     }
 
     /// The word `distance` before `i` in lower case.
@@ -169,11 +179,11 @@ fn strip_punctuation(token: &str) -> &str {
 ///
 /// The original walks the list while it changes it and looks each value up *by value*, so of equal
 /// values the first is changed, perhaps twice. The places of each value are kept sorted here, which
-/// gives the same result without a search through the list.
+/// gives the same result without a search through the list. A value of 0 stays 0 either way.
 fn weigh_around_but(valences: &mut [f64], but: usize) {
     let key = |value: f64| (value + 0.0).to_bits();
     let mut places: HashMap<u64, BTreeSet<usize>, FxBuildHasher> = HashMap::default();
-    for (place, value) in valences.iter().enumerate() {
+    for (place, value) in valences.iter().enumerate().filter(|(_, value)| **value != 0.0) {
         places.entry(key(*value)).or_default().insert(place);
     }
     for step in 0..valences.len() {

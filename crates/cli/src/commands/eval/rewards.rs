@@ -81,7 +81,7 @@ impl Asked {
         let mut generate = args.decoding.options(loaded)?;
         generate.samples = args.num_samples;
         let (batch_size, stop) = (args.batch_size, args.decoding.stop.clone());
-        let mut options = RespondOptions { generate, batch_size, stop };
+        let mut options = RespondOptions { generate, batch_size, stop, note: None };
         let bar = ui.steps("answers", prompts.len() as u64);
         let mut responses: Vec<Response> = Vec::with_capacity(prompts.len() * args.num_samples);
         for batch in prompts.chunks(batch_size) {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
 
 use crate::exit::BadInput;
+use crate::interrupt;
 
 /// An open output.
 pub(super) struct Output {
@@ -18,7 +19,7 @@ enum Sink {
     Stdout(BufWriter<io::Stdout>),
     /// A device or a pipe, which cannot be replaced.
     Direct(BufWriter<File>),
-    /// Renamed to the path at the end; an error before that takes it away.
+    /// Renamed to the path at the end; an error or Ctrl-C before that takes it away.
     Atomic(BufWriter<NamedTempFile>, PathBuf),
 }
 
@@ -50,6 +51,7 @@ impl Output {
             }
             _ => {
                 let file = temporary(&real).with_context(failed).map_err(no_folder(&real))?;
+                interrupt::discard(file.path().to_owned())?;
                 Sink::Atomic(BufWriter::new(file), real)
             }
         };

@@ -51,6 +51,11 @@ impl Lexicon {
         self.words.get(word).copied()
     }
 
+    /// Whether a description stands for some character of `text`.
+    pub(super) fn has_emoji(&self, text: &str) -> bool {
+        (self.has_ascii_emoji || !text.is_ascii()) && text.chars().any(|c| self.emoji(c).is_some())
+    }
+
     /// The description of an emoji.
     pub fn emoji(&self, emoji: char) -> Option<&str> {
         // Nearly every character ends here.

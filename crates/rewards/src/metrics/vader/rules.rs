@@ -1,7 +1,6 @@
 //! VADER's rules over the three words before a word of the lexicon.
 
 use super::{Word, Words};
-use crate::text::is_upper;
 
 /// What a negation multiplies a valence by.
 pub(super) const NEGATION: f64 = -0.74;
@@ -31,6 +30,9 @@ const WEAKER: &[&str] = &[
     "little", "marginal", "marginally", "occasional", "occasionally", "partly", "scarce",
     "scarcely", "slight", "slightly", "somewhat", "sort of", "sort-of", "sorta", "sortof",
 ];
+
+/// The phrases among them.
+pub(super) const DEGREE_PHRASES: &[&str] = &["just enough", "kind of", "sort of"];
 
 /// Words that negate what follows them, in byte order; so does any word with "n't" in it.
 #[rustfmt::skip]
@@ -81,7 +83,7 @@ pub(super) fn damping(distance: usize) -> f64 {
 pub(super) fn boost(word: &Word<'_>, valence: f64, mixed_case: bool) -> f64 {
     let Some(boost) = booster(&word.lower) else { return 0.0 };
     let boost = if valence < 0.0 { -boost } else { boost };
-    match mixed_case && is_upper(word.text) {
+    match mixed_case && word.upper {
         true if valence > 0.0 => boost + CAPITALS,
         true => boost - CAPITALS,
         false => boost,
@@ -96,7 +98,7 @@ pub(super) fn follows_no(words: &Words<'_>, i: usize) -> bool {
 }
 
 fn negates(word: &str) -> bool {
-    NEGATIONS.binary_search(&word).is_ok() || word.contains("n't")
+    NEGATIONS.binary_search(&word).is_ok() || (word.contains('\'') && word.contains("n't"))
 }
 
 /// `valence` after the word `distance` before it had its say as a negation.
@@ -128,21 +130,27 @@ pub(super) fn negate(valence: f64, words: &Words<'_>, i: usize, distance: usize)
 ///
 /// Called where at least three words stand before the word.
 pub(super) fn idioms(valence: f64, words: &Words<'_>, i: usize) -> f64 {
-    let phrase = |from: usize, to: usize| -> String {
-        let words = words.all.iter().take(to + 1).skip(from);
-        words.map(|word| word.lower.as_str()).collect::<Vec<_>>().join(" ")
+    let stands = |phrase: &str, from: usize, to: usize| {
+        let words = words.all.iter().take(to + 1).skip(from).map(|word| word.lower.as_ref());
+        words.eq(phrase.split(' '))
     };
-    let listed = |phrase: &str| IDIOMS.iter().find(|(idiom, _)| *idiom == phrase).map(|(_, v)| *v);
+    let starts =
+        |phrase: &str, from: usize| words.lower(from).is_some_and(|word| phrase.starts_with(word));
+    let listed = |from: usize, to: usize| {
+        let idiom = |idiom: &&(&str, f64)| starts(idiom.0, from) && stands(idiom.0, from, to);
+        IDIOMS.iter().find(idiom).map(|(_, valence)| *valence)
+    };
     let before = [(i - 1, i), (i - 2, i), (i - 2, i - 1), (i - 3, i - 1), (i - 3, i - 2)];
-    let mut valence =
-        before.iter().find_map(|(from, to)| listed(&phrase(*from, *to))).unwrap_or(valence);
+    let mut valence = before.iter().find_map(|(from, to)| listed(*from, *to)).unwrap_or(valence);
     for length in 1..=2 {
         if i + length < words.all.len() {
-            valence = listed(&phrase(i, i + length)).unwrap_or(valence);
+            valence = listed(i, i + length).unwrap_or(valence);
         }
     }
     for (from, to) in [(i - 3, i - 1), (i - 3, i - 2), (i - 2, i - 1)] {
-        valence += booster(&phrase(from, to)).unwrap_or(0.0);
+        if DEGREE_PHRASES.iter().any(|phrase| starts(phrase, from) && stands(phrase, from, to)) {
+            valence -= BOOST;
+        }
     }
     valence
 }

@@ -41,6 +41,15 @@ fn word_lists_are_sorted_and_have_no_twins() {
 }
 
 #[test]
+fn every_phrase_of_degree_weakens() {
+    let phrases = rules::LISTS.concat().into_iter().filter(|phrase| phrase.contains(' '));
+    for phrase in phrases {
+        assert!(rules::DEGREE_PHRASES.contains(&phrase), "{phrase}");
+        assert!(rules::booster(phrase).is_some_and(|boost| boost < 0.0), "{phrase}");
+    }
+}
+
+#[test]
 fn text_without_words_scores_nothing_and_a_megabyte_does_not_stall() {
     let vader = vader();
     for text in ["", " \n\t\u{1c}", "\u{0}", "\u{301}", "\u{200f}\u{5d0}"] {
