@@ -1,5 +1,6 @@
 //! `hybrid reward train`: a linear text classifier out of labelled rows.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -115,12 +116,32 @@ fn read(args: &TrainArgs, ui: &Ui) -> Result<Vec<Labelled>> {
         label: args.label.clone(),
         positive: args.positive.clone(),
     };
-    let labelled = |row: Row| {
+    let mut labels = BTreeSet::new();
+    let mut labelled = |row: Row| {
+        if labels.len() < NAMED {
+            labels.extend(row.columns.get(&columns.label).map(ToString::to_string));
+        }
         Labelled::from_json(&Value::Object(row.columns), &columns)
             .map_err(|reason| BadInput::error(format!("{} {reason}", row.at)))
     };
-    read_rows(&source.paths, &ReadOptions::default())?.map(|row| labelled(row?)).collect()
+    let rows = read_rows(&source.paths, &ReadOptions::default())?;
+    let rows = rows.map(|row| labelled(row?)).collect::<Result<Vec<_>>>()?;
+    if let Some(positive) = &args.positive
+        && !rows.is_empty()
+        && !rows.iter().any(|row| row.label)
+    {
+        let labels: Vec<String> = labels.into_iter().collect();
+        return Err(BadInput::error(format!(
+            "`--positive {positive}` is no row's `{}`; there are {}",
+            columns.label,
+            labels.join(", ")
+        )));
+    }
+    Ok(rows)
 }
+
+/// Labels that an error names.
+const NAMED: usize = 5;
 
 fn print(report: &Report, args: &TrainArgs, ui: &Ui) -> Result<()> {
     let mut out = std::io::stdout().lock();

@@ -100,5 +100,5 @@ fn fields_and_labels_have_other_names() {
     insta::assert_snapshot!(bad(&["--text", "ideal", "--label", "input"]), @"error: line 1 of `DIR/labelled.jsonl` field `input`: expected a string, a number, true or false, got an array of 2");
     insta::assert_snapshot!(bad(&[&fields[..], &["--held-out", "0.95"]].concat()), @"error: the option `held_out` is 0.95, must be at most 0.9 with `calibration` added");
     insta::assert_snapshot!(bad(&[&fields[..], &["--l2", "-1"]].concat()), @"error: the option `l2` is -1, must be finite and more than 0");
-    insta::assert_snapshot!(bad(&["--text", "input", "--label", "ideal", "--positive", "eggs"]), @"error: the training rows are 0 positive and 1215 negative ones, of each of which there must be at least 2; give more labelled rows");
+    insta::assert_snapshot!(bad(&["--text", "input", "--label", "ideal", "--positive", "eggs"]), @r#"error: `--positive eggs` is no row's `ideal`; there are "ham", "spam""#);
 }
