@@ -124,10 +124,10 @@ fn what_the_sampler_noted_is_what_a_pass_would_say() {
             (second_update(true, extra), second_update(false, extra));
         for (name, value) in theirs.iter() {
             let noted = ours.get(name).unwrap();
-            assert!(
-                (noted - value).abs() <= 1e-4 * value.abs().max(1.0),
-                "{name}: {noted}, {value}"
-            );
+            // Without values nothing explains the returns.
+            let neither = noted.is_nan() && value.is_nan();
+            let near = (noted - value).abs() <= 1e-4 * value.abs().max(1.0);
+            assert!(near || neither, "{name}: {noted}, {value}");
         }
         assert_close(&weights, &expected, 1e-4);
     }
