@@ -104,6 +104,13 @@ impl Download<'_> {
                             _ => continue,
                         }
                     }
+                    // Another process was first with the link to what both have downloaded.
+                    Err(ApiError::IoError(error))
+                        if error.kind() == io::ErrorKind::AlreadyExists
+                            && matches!(self.is_there(wanted), Ok(true)) =>
+                    {
+                        return Ok(());
+                    }
                     // The partial file is as long as the whole or longer: nothing to continue.
                     Err(error) if may_restart && is_bad_resume(&error) => {
                         may_restart = false;
