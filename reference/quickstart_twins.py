@@ -18,10 +18,11 @@ from statistics import mean, stdev
 def after(run):
     """Mean score of each held-out prompt's answers after the run."""
     scores = {}
-    for line in (Path(run) / "samples.jsonl").read_text(encoding="utf-8").splitlines():
+    # Not `splitlines`, which also cuts at separators inside a string.
+    for line in (Path(run) / "samples.jsonl").read_text(encoding="utf-8").strip().split("\n"):
         row = json.loads(line)
         if row["split"] == "after" and row["score"] is not None:
-            scores.setdefault(row["prompt_id"], []).append(row["score"])
+            scores.setdefault(row["prompt"], []).append(row["score"])
     return {prompt: mean(values) for prompt, values in scores.items()}
 
 
