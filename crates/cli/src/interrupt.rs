@@ -1,4 +1,5 @@
-//! Ctrl-C: the first asks a long command to end well, the second ends the program.
+//! Ctrl-C: the first asks a training to end well, the second ends the program; a command that writes
+//! one file ends at once and leaves no part of it.
 
 use std::io::Write;
 use std::path::PathBuf;

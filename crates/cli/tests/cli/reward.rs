@@ -185,6 +185,7 @@ fn ctrl_c_leaves_the_folder_as_it_was() {
     assert_eq!(std::fs::read_to_string(&output).unwrap(), "mine");
 }
 
+#[cfg(unix)]
 #[test]
 fn an_output_has_the_rights_of_any_new_file() {
     use std::os::unix::fs::PermissionsExt;

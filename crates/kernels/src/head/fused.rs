@@ -100,17 +100,20 @@ impl Problem {
 fn forward(problem: Problem, keep: bool) -> (Vec<f32>, Saved) {
     let (rows, vocab, width) = (problem.targets.len(), problem.vocab, problem.width);
     let mut output = vec![0.0; rows * COLUMNS];
-    let mut logits = Vec::new();
+    let mut kept = None;
     for range in problem.chunks() {
         let hidden = &problem.hidden[range.start * width..range.end * width];
-        logits = problem.logits(hidden, range.len());
+        let logits = problem.logits(hidden, range.len());
         let out = &mut output[range.start * COLUMNS..range.end * COLUMNS];
         let targets = &problem.targets[range];
         let rows = out.par_chunks_mut(COLUMNS).zip(logits.par_chunks(vocab)).zip(targets);
         rows.for_each(|((out, row), target)| describe(row, *target, out));
+        // All rows are in one range then; otherwise only one range's logits are held at a time.
+        if keep {
+            kept = Some(Arc::new(logits));
+        }
     }
-    let logits = keep.then(|| Arc::new(logits));
-    let saved = Saved { problem, logits, output: output.as_slice().into() };
+    let saved = Saved { problem, logits: kept, output: output.as_slice().into() };
     (output, saved)
 }
 
