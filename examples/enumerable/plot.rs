@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::Point;
 use crate::svg::{self, Line, Panel};
-use crate::world::{Exact, optimum, reward_table};
+use crate::world::{Exact, optimum, task};
 
 /// One panel a reward, side by side.
 pub(crate) fn write(path: &Path, points: &[Point]) -> Result<()> {
@@ -24,7 +24,7 @@ pub(crate) fn write(path: &Path, points: &[Point]) -> Result<()> {
 
 /// `None` for a table from outside, whose rewards are not known here.
 fn panel(reward: &str, points: &[&Point]) -> Option<Panel> {
-    let (rewards, _) = reward_table(reward)?;
+    let rewards = task(reward)?.rewards;
     // Every run starts at its own reference; the curve is that of the first.
     let reference = &points.first()?.found.reference_log_probabilities;
     let curve: Vec<Exact> = (0..120)

@@ -28,32 +28,48 @@ pub(crate) fn index(tokens: &[u32]) -> usize {
     tokens.iter().fold(0, |index, token| index * VOCAB + *token as usize)
 }
 
-/// The rewards with which the example makes its claim: a reward for every answer, and `β`.
-pub(crate) fn reward_table(name: &str) -> Option<(Vec<f64>, f64)> {
+/// A reward for every answer, and what else a claim is about.
+pub(crate) struct Task {
+    pub(crate) name: String,
+    pub(crate) rewards: Vec<f64>,
+    /// What a nat of KL costs.
+    pub(crate) beta: f64,
+    /// How often a step of the walks that the reference learns goes anywhere, not on to the next token.
+    pub(crate) wander: f64,
+    /// Learning rate of the first update; it falls to 0.
+    pub(crate) lr: f64,
+    /// Updates of PPO and REINFORCE; A2C takes half of them.
+    pub(crate) updates: usize,
+}
+
+/// The rewards with which the example makes its claim.
+pub(crate) fn task(name: &str) -> Option<Task> {
     let table = |reward: fn([u32; LENGTH]) -> f64| {
         (0..ANSWERS).map(|index| reward(answer(index))).collect::<Vec<f64>>()
     };
-    Some(match name {
+    let (rewards, beta, wander, lr, updates) = match name {
         // Non-local: the last token must agree with the first, the middle ones must complete 7.
         "echo" => {
             let echo = |[a, b, c, d]: [u32; LENGTH]| {
                 f64::from(u8::from(a == d)) + 0.5 * f64::from(u8::from(b + c == 7))
             };
-            (table(echo), 0.2)
+            (table(echo), 0.2, 0.8, 2e-3, 1500)
         }
-        // Sparse: one of 146 answers is worth anything.
+        // Sparse: one of 64 answers is worth anything.
         "sparse" => {
-            let palindrome =
-                |[a, b, c, d]: [u32; LENGTH]| f64::from(u8::from(a == d && b == c && a < b));
-            (table(palindrome), 0.15)
+            let palindrome = |[a, b, c, d]: [u32; LENGTH]| f64::from(u8::from(a == d && b == c));
+            (table(palindrome), 0.2, 0.8, 2e-3, 1500)
         }
-        // No structure at all: a random number for every answer, most of them small.
+        // No structure at all: a random number for every answer, most of them tiny. What is worth
+        // something has to be learned by heart, so the reference leaves fewer answers likely.
         "random" => {
             let mut rng = ChaCha8Rng::seed_from_u64(2026);
-            ((0..ANSWERS).map(|_| rng.random::<f64>().powi(4)).collect(), 0.1)
+            let rewards = (0..ANSWERS).map(|_| rng.random::<f64>().powi(16)).collect();
+            (rewards, 0.25, 0.5, 3e-3, 8000)
         }
         _ => return None,
-    })
+    };
+    Some(Task { name: name.to_owned(), rewards, beta, wander, lr, updates })
 }
 
 /// Log-probability of every answer under a decoder, in nats.

@@ -33,7 +33,7 @@ const EXAMPLES: &[Example] = &[
             "--estimator",
             "gae",
             "--updates",
-            "60",
+            "200",
             "--at-least",
             "0.8",
         ],
