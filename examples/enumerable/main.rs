@@ -193,8 +193,7 @@ fn report(task: &Task, estimator: &str, seed: u64, found: &Found, options: &Opti
 
 /// Trains the reference by supervised steps, then the policy by the algorithm.
 fn train(task: &Task, estimator: &str, seed: u64, options: &Options) -> Result<Found> {
-    let enough = if estimator == "a2c" { task.updates / 2 } else { task.updates };
-    let updates = options.updates.unwrap_or(enough);
+    let updates = options.updates.unwrap_or(task.updates);
     let reference = reference(task.wander, seed)?;
     let config = config(task, estimator, seed, updates, &options.set)?;
     let mut trainer = HybridTrainer::new(config, reference, tokenizer(), updates)?;
