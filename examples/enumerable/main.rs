@@ -6,7 +6,7 @@
 //! share of the gap `(J − J_ref) / (J* − J_ref)` was closed.
 //!
 //! ```text
-//! cargo run --release --example enumerable                       # every reward, algorithm and seed
+//! cargo run --release --example enumerable                       # all 27 runs, an hour
 //! cargo run --release --example enumerable -- --reward echo --estimator gae --seed 1
 //! cargo run --release --example enumerable -- --reward-table F.json --beta 0.1 --json
 //! cargo run --release --example enumerable -- --from RUNS.jsonl --plot frontier.svg
@@ -72,6 +72,9 @@ struct Printed {
     reward: String,
     estimator: String,
     seed: u64,
+    /// Tells whether its rewards, reference and `β` are those of today.
+    #[serde(rename = "J_star")]
+    best: f64,
     probabilities: Vec<f64>,
     reference: Vec<f64>,
 }
@@ -128,6 +131,17 @@ fn printed(tasks: &[Task], options: &Options) -> Result<Vec<Point>> {
                 bail!("{}: it must have {ANSWERS} probabilities", place());
             }
             let found = Found::new(task, logs(&run.reference), logs(&run.probabilities));
+            if (found.best - run.best).abs() > 1e-6 {
+                bail!(
+                    "line {number} of `{}` is of other rewards or another β: its J* is {}, that of \
+                     `{}` at β = {} is {}; train it again, or give its --beta",
+                    path.display(),
+                    run.best,
+                    task.name,
+                    task.beta,
+                    found.best
+                );
+            }
             report(task, &run.estimator, run.seed, &found, options)?;
             points.push(Point { task: run.reward, estimator: run.estimator, found });
         }
@@ -293,19 +307,22 @@ fn tasks(options: &Options) -> Result<Vec<Task>> {
         if rewards.len() != ANSWERS || rewards.iter().any(|reward| !reward.is_finite()) {
             bail!("the table has {} numbers, expected {ANSWERS} finite ones", rewards.len());
         }
-        let beta = options.beta.unwrap_or(0.1);
-        let name = "table".to_owned();
-        return Ok(vec![Task { name, rewards, beta, wander: 0.5, lr: 3e-3, updates: 8000 }]);
+        return Ok(vec![priced(Task::by_heart(rewards), options)]);
     }
     let names = chosen(&options.reward, &["echo", "sparse", "random"]);
     names
         .into_iter()
         .map(|name| {
-            let task = world::task(&name)
+            let task = Task::named(&name)
                 .with_context(|| format!("unknown reward `{name}`: echo, sparse or random"))?;
-            Ok(Task { beta: options.beta.unwrap_or(task.beta), ..task })
+            Ok(priced(task, options))
         })
         .collect()
+}
+
+/// The task at the `β` of the command line, where that names one.
+fn priced(task: Task, options: &Options) -> Task {
+    Task { beta: options.beta.unwrap_or(task.beta), ..task }
 }
 
 fn chosen(one: &Option<String>, all: &[&str]) -> Vec<String> {

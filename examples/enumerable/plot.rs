@@ -1,17 +1,17 @@
 //! The reward–KL frontier: the exact curve, and where each run ended.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
 
 use crate::Point;
 use crate::svg::{self, Line, Panel};
-use crate::world::{Exact, optimum, task};
+use crate::world::{Exact, Task, optimum};
 
-/// One panel a reward, side by side.
+/// One panel a reward, side by side; the runs may come in any order.
 pub(crate) fn write(path: &Path, points: &[Point]) -> Result<()> {
-    let mut rewards: Vec<&str> = points.iter().map(|point| point.task.as_str()).collect();
-    rewards.dedup();
+    let rewards: BTreeSet<&str> = points.iter().map(|point| point.task.as_str()).collect();
     let panels: Vec<Panel> = rewards
         .into_iter()
         .filter_map(|reward| {
@@ -24,7 +24,7 @@ pub(crate) fn write(path: &Path, points: &[Point]) -> Result<()> {
 
 /// `None` for a table from outside, whose rewards are not known here.
 fn panel(reward: &str, points: &[&Point]) -> Option<Panel> {
-    let rewards = task(reward)?.rewards;
+    let rewards = Task::named(reward)?.rewards;
     // Every run starts at its own reference; the curve is that of the first.
     let reference = &points.first()?.found.reference_log_probabilities;
     let curve: Vec<Exact> = (0..120)

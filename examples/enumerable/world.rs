@@ -28,9 +28,10 @@ pub(crate) fn index(tokens: &[u32]) -> usize {
     tokens.iter().fold(0, |index, token| index * VOCAB + *token as usize)
 }
 
-/// A reward for every answer, and what else a claim is about.
+/// A world to be good in, and the steps it takes to get there.
 pub(crate) struct Task {
     pub(crate) name: String,
+    /// The reward of every answer.
     pub(crate) rewards: Vec<f64>,
     /// What a nat of KL costs.
     pub(crate) beta: f64,
@@ -42,34 +43,52 @@ pub(crate) struct Task {
     pub(crate) updates: usize,
 }
 
-/// The rewards with which the example makes its claim.
-pub(crate) fn task(name: &str) -> Option<Task> {
-    let table = |reward: fn([u32; LENGTH]) -> f64| {
-        (0..ANSWERS).map(|index| reward(answer(index))).collect::<Vec<f64>>()
-    };
-    let (rewards, beta, wander, lr, updates) = match name {
-        // Non-local: the last token must agree with the first, the middle ones must complete 7.
-        "echo" => {
-            let echo = |[a, b, c, d]: [u32; LENGTH]| {
-                f64::from(u8::from(a == d)) + 0.5 * f64::from(u8::from(b + c == 7))
-            };
-            (table(echo), 0.2, 0.8, 2e-3, 1500)
-        }
-        // Sparse: one of 64 answers is worth anything.
-        "sparse" => {
-            let palindrome = |[a, b, c, d]: [u32; LENGTH]| f64::from(u8::from(a == d && b == c));
-            (table(palindrome), 0.2, 0.8, 1e-3, 2500)
-        }
-        // No structure at all: a random number for every answer, most of them tiny. What is worth
-        // something has to be learned by heart, so the reference leaves fewer answers likely.
-        "random" => {
-            let mut rng = ChaCha8Rng::seed_from_u64(2026);
-            let rewards = (0..ANSWERS).map(|_| rng.random::<f64>().powi(16)).collect();
-            (rewards, 0.25, 0.5, 3e-3, 8000)
-        }
-        _ => return None,
-    };
-    Some(Task { name: name.to_owned(), rewards, beta, wander, lr, updates })
+impl Task {
+    /// What the example makes its claims about, by name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            // Non-local: the last token must agree with the first, the middle ones must complete 7.
+            "echo" => Self {
+                name: name.to_owned(),
+                rewards: table(|[a, b, c, d]| one_if(a == d) + 0.5 * one_if(b + c == 7)),
+                beta: 0.2,
+                wander: 0.8,
+                lr: 2e-3,
+                updates: 1500,
+            },
+            // Sparse: one of 64 answers is worth anything.
+            "sparse" => Self {
+                name: name.to_owned(),
+                rewards: table(|[a, b, c, d]| one_if(a == d && b == c)),
+                beta: 0.2,
+                wander: 0.8,
+                lr: 1e-3,
+                updates: 2500,
+            },
+            // No structure at all: a random number for every answer, most of them tiny.
+            "random" => {
+                let mut rng = ChaCha8Rng::seed_from_u64(2026);
+                let rewards = (0..ANSWERS).map(|_| rng.random::<f64>().powi(16)).collect();
+                Self { name: name.to_owned(), beta: 0.25, ..Self::by_heart(rewards) }
+            }
+            _ => return None,
+        })
+    }
+
+    /// Rewards without structure, which have to be learned by heart: many updates, from a reference
+    /// that leaves few answers likely.
+    pub(crate) fn by_heart(rewards: Vec<f64>) -> Self {
+        let name = "table".to_owned();
+        Self { name, rewards, beta: 0.1, wander: 0.5, lr: 3e-3, updates: 8000 }
+    }
+}
+
+fn table(reward: fn([u32; LENGTH]) -> f64) -> Vec<f64> {
+    (0..ANSWERS).map(|index| reward(answer(index))).collect()
+}
+
+fn one_if(condition: bool) -> f64 {
+    f64::from(u8::from(condition))
 }
 
 /// Log-probability of every answer under a decoder, in nats.
