@@ -8,6 +8,7 @@ pub(crate) mod reader;
 use serde_json::{Map, Value};
 
 use crate::rope::RopeConfig;
+use crate::weights::layout::ParameterSource;
 
 /// A `config.json` that does not describe a model we can build.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -261,15 +262,19 @@ impl DecoderConfig {
     /// Number of parameters, the tied head counted once; `usize::MAX` when there are more.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
-        crate::family::parameter_map(self)
-            .iter()
-            .map(|source| source.shape.iter().copied().fold(1, usize::saturating_mul))
-            .fold(0, usize::saturating_add)
+        count_parameters(&crate::family::parameter_map(self))
     }
 }
 
+/// Number of values of all these parameters; `usize::MAX` when there are more.
+pub(crate) fn count_parameters(parameters: &[ParameterSource]) -> usize {
+    let count =
+        |source: &ParameterSource| source.shape.iter().copied().fold(1, usize::saturating_mul);
+    parameters.iter().map(count).fold(0, usize::saturating_add)
+}
+
 /// No size in a configuration is larger; a larger one is a typing error or an attack.
-const MAX_SIZE: usize = 1 << 28;
+pub(crate) const MAX_SIZE: usize = 1 << 28;
 
 /// As [`MAX_SIZE`], for all parameters together: four terabytes of f32.
-const MAX_PARAMETERS: usize = 1 << 40;
+pub(crate) const MAX_PARAMETERS: usize = 1 << 40;

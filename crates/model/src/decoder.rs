@@ -1,7 +1,6 @@
 //! The network: one causal decoder for every family.
 
 mod block;
-mod values;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -17,6 +16,7 @@ use crate::ops::{self, LogprobOptions, Rotation, TokenLogprobs, Visible};
 use crate::projection::Projection;
 use crate::rope::{self, RopeConfig};
 use crate::sampling::KeptSet;
+use crate::values;
 use block::{Block, Norm};
 
 /// A causal decoder with its head.

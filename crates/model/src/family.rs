@@ -100,7 +100,7 @@ fn uniform_layers(count: usize, attends: Attends) -> Vec<LayerConfig> {
 /// A `config.json` with more layers is refused before a vector of that length is made.
 const MAX_LAYERS: usize = 10_000;
 
-fn layer_count(reader: ConfigReader<'_>, keys: &[&str]) -> Result<usize, ConfigError> {
+pub(crate) fn layer_count(reader: ConfigReader<'_>, keys: &[&str]) -> Result<usize, ConfigError> {
     let count = reader.usize(keys)?;
     if count > MAX_LAYERS {
         return Err(ConfigError::Inconsistent(format!(
@@ -164,7 +164,7 @@ fn window(reader: ConfigReader<'_>, default: Option<usize>) -> Result<Option<usi
 }
 
 /// Refuses a switch whose meaning is not implemented.
-fn refuse(reader: ConfigReader<'_>, key: &str) -> Result<(), ConfigError> {
+pub(crate) fn refuse(reader: ConfigReader<'_>, key: &str) -> Result<(), ConfigError> {
     if reader.bool_or(key, false)? {
         return Err(ConfigError::Unsupported {
             key: key.to_owned(),
@@ -176,7 +176,7 @@ fn refuse(reader: ConfigReader<'_>, key: &str) -> Result<(), ConfigError> {
 }
 
 /// The hidden size divided by the heads.
-fn even_head_dim(hidden: usize, heads: usize) -> Result<usize, ConfigError> {
+pub(crate) fn even_head_dim(hidden: usize, heads: usize) -> Result<usize, ConfigError> {
     if heads == 0 || !hidden.is_multiple_of(heads) {
         return Err(ConfigError::Inconsistent(format!(
             "a hidden size of {hidden} cannot be shared by {heads} attention heads"

@@ -1,4 +1,5 @@
-//! Causal language models on burn: one configured decoder for every supported family.
+//! Language models on burn: one configured decoder for every causal family, and one encoder for
+//! every bidirectional one.
 //!
 //! The crate knows token ids, not tokenizers, and tensors, not devices: the device comes from the
 //! tensors or as an argument. It reads no file except weights, owns no random state and reads no
@@ -13,6 +14,10 @@
 //! 7. [`sampling`] and [`generate`]: from logits to tokens, on the host, by seed.
 //! 8. [`perplexity`]: how probable given texts are. [`init`]: models from scratch.
 //! 9. [`value`]: what a state is worth, a small head on the same hidden states.
+//! 10. [`encoder`]: the bidirectional network, [`ragged`]: rows of several lengths in, states of real
+//!     tokens out. [`trunk`]: an encoder or a decoder, for heads that stand on either.
+//! 11. [`pooling`] and [`sentence`]: one vector a text. [`classifier`] and [`labels`]: the heads that
+//!     `transformers` saves.
 //!
 //! # Shapes
 //!
@@ -21,24 +26,40 @@
 //! `v` the vocabulary. A mask is boolean; *true means: counts*.
 
 pub mod cache;
+pub mod classifier;
 pub mod config;
 pub mod decoder;
+pub mod encoder;
 pub mod family;
 pub mod generate;
 pub mod init;
 pub mod input;
+pub mod labels;
 pub mod ops;
 pub mod perplexity;
+pub mod pooling;
+pub mod ragged;
 pub mod rope;
 pub mod sampling;
+pub mod sentence;
+pub mod trunk;
 pub mod value;
 pub mod weights;
 
+#[cfg(test)]
+mod golden;
 mod projection;
+mod values;
 
 pub use cache::KvCache;
+pub use classifier::{SequenceClassifier, TokenClassifier};
 pub use config::{ConfigError, DecoderConfig};
 pub use decoder::Decoder;
+pub use encoder::{Encoder, EncoderConfig};
 pub use input::TokenInput;
+pub use pooling::Pooling;
+pub use ragged::{RaggedStates, RowError, TokenRow};
 pub use sampling::KeptSet;
+pub use sentence::SentenceEncoder;
+pub use trunk::Trunk;
 pub use value::ValueHead;

@@ -35,6 +35,12 @@ impl Projection {
         ops::linear_packed(input, || self.weight.val(), self.packed.as_ref(), bias)
     }
 
+    /// Width of its output.
+    pub(crate) fn outputs(&self) -> usize {
+        let [_, outputs] = self.weight.val().dims();
+        outputs
+    }
+
     /// Lays the weight out for products with few rows; it must not change afterwards.
     pub(crate) fn pack(&mut self) {
         self.packed = PackedWeight::new(self.weight.val());

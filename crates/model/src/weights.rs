@@ -5,6 +5,8 @@
 //! direction, so that a family is described once.
 
 pub mod error;
+pub(crate) mod folder;
+pub(crate) mod gather;
 pub mod gguf;
 pub mod layout;
 pub mod load;

@@ -7,6 +7,7 @@ mod bad_input;
 mod bad_models;
 mod chat;
 mod composite;
+mod encoders;
 mod eval;
 mod eval_rewards;
 mod every_key;

@@ -14,6 +14,15 @@ pub(crate) fn table(parameter: &str, shape: [usize; 2], tensor: String) -> Param
     }
 }
 
+/// A vector called `name` on both sides, below `parameter` and `tensor`.
+pub(crate) fn vector(parameter: &str, size: usize, tensor: &str, name: &str) -> ParameterSource {
+    ParameterSource {
+        parameter: format!("{parameter}.{name}"),
+        shape: vec![size],
+        pieces: vec![Piece::same(format!("{tensor}.{name}"))],
+    }
+}
+
 /// Weight and bias of a norm.
 pub(crate) fn norm(
     config: &DecoderConfig,
@@ -21,11 +30,7 @@ pub(crate) fn norm(
     size: usize,
     tensor: &str,
 ) -> Vec<ParameterSource> {
-    let vector = |name: &str| ParameterSource {
-        parameter: format!("{parameter}.{name}"),
-        shape: vec![size],
-        pieces: vec![Piece::same(format!("{tensor}.{name}"))],
-    };
+    let vector = |name: &str| vector(parameter, size, tensor, name);
     let mut sources = vec![vector("weight")];
     if config.norm == NormKind::Layer {
         sources.push(vector("bias"));

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::WeightsError;
+use super::layout::ParameterSource;
 use crate::decoder::Decoder;
 use crate::family;
 
@@ -23,12 +24,23 @@ use crate::family;
 /// [`WeightsError::Io`] naming the file. Unless the second rename is what failed, the directory
 /// then still holds what it held.
 pub fn save(decoder: &Decoder, directory: &Path) -> Result<(), WeightsError> {
+    let config = decoder.config();
+    let class = architecture(&config.model_type);
+    write(directory, &stored_tensors(decoder), saved_config(&config.raw, class))
+}
+
+/// Writes tensors and a configuration as [`save`] does.
+pub(crate) fn write(
+    directory: &Path,
+    tensors: &[Stored],
+    configuration: Map<String, Value>,
+) -> Result<(), WeightsError> {
     fs::create_dir_all(directory).map_err(|source| io("create", directory, source))?;
     let files = ["model.safetensors", "config.json"]
         .map(|name| (directory.join(format!("{name}.partial")), directory.join(name)));
     let [(weights, _), (config, _)] = &files;
-    let written = write_weights(decoder, weights)
-        .and_then(|()| write_config(decoder, config))
+    let written = write_weights(tensors, weights)
+        .and_then(|()| write_config(configuration, config))
         .and_then(|()| files.iter().try_for_each(|(partial, path)| replace(partial, path)));
     if written.is_err() {
         for (partial, _) in &files {
@@ -44,14 +56,13 @@ fn io(action: &'static str, path: &Path, source: std::io::Error) -> WeightsError
     WeightsError::Io { action, path: path.to_owned(), source }
 }
 
-fn write_weights(decoder: &Decoder, path: &Path) -> Result<(), WeightsError> {
+fn write_weights(tensors: &[Stored], path: &Path) -> Result<(), WeightsError> {
     let failed = |source: SafeTensorError| match source {
         SafeTensorError::IoError(source) => io("write", path, source),
         other => io("write", path, std::io::Error::other(other.to_string())),
     };
-    let tensors = stored_tensors(decoder);
     let mut views = BTreeMap::new();
-    for (name, shape, values) in &tensors {
+    for (name, shape, values) in tensors {
         let bytes = bytemuck::cast_slice(values);
         let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(failed)?;
         views.insert(name.as_str(), view);
@@ -61,14 +72,19 @@ fn write_weights(decoder: &Decoder, path: &Path) -> Result<(), WeightsError> {
     sync(path)
 }
 
-fn write_config(decoder: &Decoder, path: &Path) -> Result<(), WeightsError> {
-    let mut config = decoder.config().raw.clone();
+/// A `config.json` for weights in f32, whose class in `transformers` is `class` where that is known.
+pub(crate) fn saved_config(raw: &Map<String, Value>, class: Option<&str>) -> Map<String, Value> {
+    let mut config = raw.clone();
     config.remove("torch_dtype");
     config.remove("quantization_config");
     config.insert("dtype".to_owned(), json!("float32"));
-    if let Some(name) = architecture(&decoder.config().model_type) {
-        config.insert("architectures".to_owned(), json!([name]));
+    if let Some(class) = class {
+        config.insert("architectures".to_owned(), json!([class]));
     }
+    config
+}
+
+fn write_config(config: Map<String, Value>, path: &Path) -> Result<(), WeightsError> {
     let text = format!("{:#}\n", Value::Object(config));
     fs::write(path, text).map_err(|source| io("write", path, source))?;
     sync(path)
@@ -105,20 +121,28 @@ fn architecture(model_type: &str) -> Option<&'static str> {
     })
 }
 
-/// Name, shape and values of every tensor of the checkpoint, by [`crate::family::parameter_map`].
+/// Name, shape and values of a tensor of a checkpoint.
+pub type Stored = (String, Vec<usize>, Vec<f32>);
+
+/// Every tensor of the checkpoint, by [`crate::family::parameter_map`].
 #[must_use]
-pub fn stored_tensors(decoder: &Decoder) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+pub fn stored_tensors(decoder: &Decoder) -> Vec<Stored> {
     to_stored(decoder, &decoder.values())
 }
 
 /// The same for any values with the decoder's parameter names and shapes, as gradients.
 #[must_use]
-pub fn to_stored(
-    decoder: &Decoder,
+pub fn to_stored(decoder: &Decoder, values: &BTreeMap<String, Vec<f32>>) -> Vec<Stored> {
+    stored(&family::parameter_map(decoder.config()), values)
+}
+
+/// The tensors that `parameters` are made of, out of the parameters' values.
+pub(crate) fn stored(
+    parameters: &[ParameterSource],
     values: &BTreeMap<String, Vec<f32>>,
-) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+) -> Vec<Stored> {
     let mut stored = Vec::new();
-    for source in family::parameter_map(decoder.config()) {
+    for source in parameters {
         let Some(parameter) = values.get(&source.parameter) else { continue };
         let width = source.shape.last().copied().unwrap_or(1);
         for piece in &source.pieces {

@@ -5,15 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
-use super::Decoder;
-
-/// Sets every parameter from `values`.
-pub(super) fn fill(
-    decoder: Decoder,
-    values: HashMap<String, Vec<f32>>,
-    device: &Device,
-) -> Decoder {
-    decoder.map(&mut Filler { values, path: Vec::new(), device })
+/// Sets every parameter from `values`, which must hold one entry for each.
+pub(crate) fn fill<M: Module>(module: M, values: HashMap<String, Vec<f32>>, device: &Device) -> M {
+    module.map(&mut Filler { values, path: Vec::new(), device })
 }
 
 struct Filler<'a> {
@@ -45,20 +39,20 @@ impl ModuleMapper for Filler<'_> {
 }
 
 /// Every parameter's values.
-pub(super) fn read(decoder: &Decoder) -> BTreeMap<String, Vec<f32>> {
+pub(crate) fn read(module: &impl Module) -> BTreeMap<String, Vec<f32>> {
     let mut reader = Reader { gradients: None, path: Vec::new(), values: BTreeMap::new() };
-    decoder.visit(&mut reader);
+    module.visit(&mut reader);
     reader.values
 }
 
 /// Every parameter's gradient, where there is one.
-pub(super) fn read_gradients(
-    decoder: &Decoder,
+pub(crate) fn read_gradients(
+    module: &impl Module,
     gradients: &Gradients,
 ) -> BTreeMap<String, Vec<f32>> {
     let mut reader =
         Reader { gradients: Some(gradients), path: Vec::new(), values: BTreeMap::new() };
-    decoder.visit(&mut reader);
+    module.visit(&mut reader);
     reader.values
 }
 

@@ -1,0 +1,162 @@
+//! A Hugging Face directory that holds a trunk of either kind, and perhaps a head.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use serde_json::{Map, Value};
+
+use super::gather::{Expected, gather};
+use super::layout::ParameterSource;
+use super::load::{config_json, is_ignorable};
+use super::safetensors::SafetensorsWeights;
+use super::{WeightSource, WeightsError};
+use crate::config::{ConfigError, DecoderConfig};
+use crate::decoder::Decoder;
+use crate::encoder::{self, Encoder, EncoderConfig};
+use crate::family;
+use crate::trunk::Trunk;
+
+/// Where the paths of a head's parameters begin, beside those of its trunk.
+pub(crate) const HEAD: &str = "task.";
+
+/// An open directory: its configuration, read, and its weights, not yet read.
+pub(crate) struct Folder {
+    path: PathBuf,
+    pub(crate) config: TrunkConfig,
+    weights: SafetensorsWeights,
+}
+
+/// What the trunk is made of.
+#[derive(Debug, Clone)]
+pub(crate) enum TrunkConfig {
+    Encoder(EncoderConfig),
+    Decoder(Box<DecoderConfig>),
+}
+
+/// Values by the paths of parameters.
+pub(crate) type Values = HashMap<String, Vec<f32>>;
+
+impl Folder {
+    /// Opens a directory. Encoders get a pooler, and untied decoders a matrix to the vocabulary,
+    /// where the weights have one.
+    pub(crate) fn open(path: &Path) -> Result<Self, WeightsError> {
+        if !path.is_dir() {
+            let reason = "there is no such directory";
+            return Err(WeightsError::NotAModel { path: path.to_owned(), reason });
+        }
+        let file = path.join("config.json");
+        let json = config_json(&file, path)?;
+        let mut config = TrunkConfig::parse(&json)
+            .map_err(|source| WeightsError::Config { path: file, source })?;
+        let weights = SafetensorsWeights::open(path)?;
+        let stored = weights.tensors();
+        let holds = |end: &str| stored.iter().any(|tensor| tensor.name.ends_with(end));
+        match &mut config {
+            TrunkConfig::Encoder(config) => config.pooler = holds("pooler.dense.weight"),
+            // A trunk needs no matrix to the vocabulary, and classifiers have none.
+            TrunkConfig::Decoder(config) => {
+                config.tie_embeddings |= !holds("lm_head.weight") && !holds("embed_out.weight");
+            }
+        }
+        Ok(Self { path: path.to_owned(), config, weights })
+    }
+
+    /// An error about the configuration's keys.
+    pub(crate) fn config_error(&self, source: ConfigError) -> WeightsError {
+        WeightsError::Config { path: self.path.join("config.json"), source }
+    }
+
+    /// An error about what is asked of the directory.
+    pub(crate) fn unsupported(&self, what: String) -> WeightsError {
+        WeightsError::Unsupported { path: self.path.clone(), what }
+    }
+
+    /// The trunk alone.
+    pub(crate) fn trunk(&self, device: &Device) -> Result<Trunk, WeightsError> {
+        let (values, _) = self.read(&[])?;
+        Ok(self.config.build(values, device))
+    }
+
+    /// The values of the trunk's parameters, and of a head's whose paths begin with [`HEAD`],
+    /// which the answer leaves out.
+    pub(crate) fn read(&self, head: &[ParameterSource]) -> Result<(Values, Values), WeightsError> {
+        let mut parameters = self.config.parameters();
+        parameters.extend_from_slice(head);
+        let has_head = !head.is_empty();
+        let expected = match &self.config {
+            TrunkConfig::Encoder(config) => Expected {
+                prefix: encoder::family::base_prefix(config),
+                parameters: &parameters,
+                older_name: encoder::family::older_name,
+                is_ignorable: &|name| encoder::family::is_ignorable(config, has_head, name),
+            },
+            TrunkConfig::Decoder(config) => Expected {
+                prefix: family::base_prefix(config),
+                parameters: &parameters,
+                older_name: |_| None,
+                is_ignorable: &|name| {
+                    let is_head = name.starts_with("score.") || name.starts_with("classifier.");
+                    is_ignorable(config, name) || (is_head && !has_head)
+                },
+            },
+        };
+        let mut trunk = gather(&self.path, &self.weights, &expected)?;
+        let mut task = Values::new();
+        for source in head {
+            let Some(values) = trunk.remove(&source.parameter) else { continue };
+            let path = source.parameter.strip_prefix(HEAD).unwrap_or(&source.parameter);
+            task.insert(path.to_owned(), values);
+        }
+        Ok((trunk, task))
+    }
+}
+
+impl TrunkConfig {
+    fn parse(json: &Value) -> Result<Self, ConfigError> {
+        let model_type = json.get("model_type").and_then(Value::as_str);
+        let is_encoder = |known: &str| model_type == Some(known);
+        if encoder::config::known_model_types().any(is_encoder) {
+            return Ok(Self::Encoder(encoder::config::parse(json)?));
+        }
+        match family::parse(json) {
+            Ok(config) => Ok(Self::Decoder(Box::new(config))),
+            Err(ConfigError::UnknownModelType { found, known }) => {
+                let encoders: Vec<_> = encoder::config::known_model_types().collect();
+                let known = format!("{}, {known}", encoders.join(", "));
+                Err(ConfigError::UnknownModelType { found, known })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn raw(&self) -> &Map<String, Value> {
+        match self {
+            Self::Encoder(config) => &config.raw,
+            Self::Decoder(config) => &config.raw,
+        }
+    }
+
+    /// Width of its states.
+    pub(crate) fn width(&self) -> usize {
+        match self {
+            Self::Encoder(config) => config.hidden_size,
+            Self::Decoder(config) => config.embedding_size,
+        }
+    }
+
+    /// The stored tensors of its parameters.
+    pub(crate) fn parameters(&self) -> Vec<ParameterSource> {
+        match self {
+            Self::Encoder(config) => encoder::family::parameters(config),
+            Self::Decoder(config) => family::parameter_map(config),
+        }
+    }
+
+    pub(crate) fn build(&self, values: Values, device: &Device) -> Trunk {
+        match self {
+            Self::Encoder(config) => Trunk::Encoder(Encoder::from_values(config, values, device)),
+            Self::Decoder(config) => Trunk::Decoder(Decoder::from_values(config, values, device)),
+        }
+    }
+}
