@@ -171,11 +171,11 @@ fn more_gradients_reach_the_least_norm_of_all_supports() {
 
 #[test]
 fn a_combination_that_is_zero_is_found() {
-    // Three vectors around 0.
-    let gradients = [[1.0, 0.0], [-0.5, 1.0], [-0.5, -1.0]];
+    // Three vectors around 0: 3 · (2, 0) + 4 · (−1, 1) + 2 · (−1, −2) = 0.
+    let gradients = [[2.0, 0.0], [-1.0, 1.0], [-1.0, -2.0]];
     let found = mgda(&Gram::of(&gradients).unwrap(), 1e-12).unwrap();
     assert!(found.is_pareto_stationary(1e-5), "{found:?}");
-    assert_near(&found.coefficients, &[0.5, 0.25, 0.25], 1e-5, "coefficients");
+    assert_near(&found.coefficients, &[3.0 / 9.0, 4.0 / 9.0, 2.0 / 9.0], 1e-5, "coefficients");
     let zero = mgda(&Gram::of(&[[0.0], [0.0], [0.0]]).unwrap(), 1e-9).unwrap();
     assert_near(&zero.coefficients, &[1.0 / 3.0; 3], 1e-12, "all zero");
     let one = mgda(&Gram::of(&[[2.0]]).unwrap(), 1e-9).unwrap();

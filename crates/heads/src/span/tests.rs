@@ -21,10 +21,8 @@ fn an_answer_goes_to_its_tokens_and_back() {
         assert_eq!(span, TokenSpan { start, end });
         assert_eq!(span.text(&tokens(), TEXT), Some(text));
     }
+    assert_eq!(TokenSpan::of_answer(&(3..3), &tokens(), CONTEXT), None, "an empty answer");
     // Within a token the whole token is the answer.
-    let part =
-        TokenSpan::of_answer(&answer("love".to_uppercase().get(..0).unwrap()), &tokens(), CONTEXT);
-    assert_eq!(part, None, "an empty answer");
     let inner = TokenSpan::of_answer(&answer("ovel"), &tokens(), CONTEXT).unwrap();
     assert_eq!(inner.text(&tokens(), TEXT), Some("Lovelace"));
 }
