@@ -13,14 +13,16 @@ pub(crate) const ALLOWED: &[(&str, &[&str])] = &[
     ("gguf", &[]),
     ("assets", &[]),
     ("report", &[]),
+    ("measure", &[]),
     ("kernels", &[]),
     ("data", &["gguf"]),
     ("model", &["gguf", "kernels"]),
     ("optim", &["kernels"]),
-    ("rewards", &["data", "model"]),
+    ("rewards", &["data", "measure", "model"]),
     ("sft", &["data", "model"]),
     ("ppo", &["data", "model"]),
-    ("hybrid", &["data", "model", "optim", "rewards", "sft", "ppo"]),
+    ("heads", &["measure"]),
+    ("hybrid", &["data", "model", "optim", "rewards", "sft", "ppo", "heads"]),
     ("cli", ANY),
     ("testing", &["data", "model"]),
     ("xtask", &[]),
@@ -35,13 +37,18 @@ const ONLY_OPTIONAL: &[(&str, &str, &str)] = &[("rewards", "model", "neural")];
 /// Crates that must work without burn, so that reading a file or a page needs no tensor library.
 ///
 /// An arrow of [`ONLY_OPTIONAL`] is not followed: `rewards` without `neural` is burn-free.
-pub(crate) const BURN_FREE: &[&str] = &["gguf", "assets", "report", "data", "rewards"];
+pub(crate) const BURN_FREE: &[&str] = &["gguf", "assets", "report", "measure", "data", "rewards"];
 
 /// Why a tempting arrow is missing from the table; `*` stands for any crate.
 const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("sft", "ppo", "the two algorithms never know each other; `hybrid` mixes them"),
     ("ppo", "sft", "the two algorithms never know each other; `hybrid` mixes them"),
     ("ppo", "rewards", "PPO takes `scores`; who made them is not its business"),
+    (
+        "heads",
+        "model",
+        "losses and metrics read logits and labels; which network made them is not theirs",
+    ),
     ("model", "data", "a model knows token ids, not tokenizers, templates or files of text"),
     ("*", "testing", "`testing` is for tests: name it under [dev-dependencies]"),
     ("*", "cli", "`cli` is the program; a library cannot need it"),

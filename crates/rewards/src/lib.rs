@@ -28,7 +28,6 @@ pub mod reward;
 pub mod rows;
 pub mod sample;
 pub mod spec;
-pub mod validation;
 
 mod corpus;
 mod hash;
@@ -40,6 +39,7 @@ mod fixtures;
 
 pub use column::Column;
 pub use error::{RewardError, SpecErrors};
+pub use hybrid_measure::interval as validation;
 pub use reward::{Needs, Reward};
 pub use sample::{Context, Sample};
 pub use spec::registry::{BuildEnv, Registry};

@@ -1,15 +1,6 @@
 //! Text as the reference implementations see it, which is as Python does.
 
-/// True for what Python's `str.split` and `str.strip` take for white space: Unicode white space and
-/// the four information separators U+001C to U+001F, which Unicode leaves out.
-pub(crate) fn is_space(c: char) -> bool {
-    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
-}
-
-/// The words of `text`, cut at white space as Python's `str.split()` does.
-pub(crate) fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> + Clone {
-    text.split(is_space).filter(|word| !word.is_empty())
-}
+pub(crate) use hybrid_measure::text::{is_space, words};
 
 /// `text` without white space around it, as Python's `str.strip()`.
 pub(crate) fn strip(text: &str) -> &str {

@@ -27,11 +27,14 @@ fn the_arrows_of_the_contract_are_allowed() {
         ("model", "kernels"),
         ("optim", "kernels"),
         ("rewards", "data"),
+        ("rewards", "measure"),
+        ("heads", "measure"),
         ("sft", "data"),
         ("sft", "model"),
         ("ppo", "data"),
         ("ppo", "model"),
         ("hybrid", "rewards"),
+        ("hybrid", "heads"),
         ("hybrid", "optim"),
         ("cli", "hybrid"),
         ("cli", "assets"),
@@ -47,6 +50,7 @@ fn a_forbidden_arrow_is_refused_with_its_reason() {
     check("ppo", "sft", NORMAL, Some("`ppo` must not depend on `sft`: the two algorithms"));
     check("ppo", "rewards", NORMAL, Some("PPO takes `scores`"));
     check("model", "data", NORMAL, Some("token ids"));
+    check("heads", "model", NORMAL, Some("which network made them"));
     check("data", "model", NORMAL, Some("its row allows only gguf"));
     check("gguf", "data", NORMAL, Some("depends on no crate of the workspace"));
     check("hybrid", "cli", NORMAL, Some("`cli` is the program"));
@@ -120,6 +124,6 @@ fn the_shortest_chain_is_named_even_in_a_graph_with_cycles() {
 fn the_markdown_has_a_line_for_every_crate() {
     let table = markdown();
     assert_eq!(table.lines().count(), ALLOWED.len() + 2);
-    assert!(table.contains("| `rewards` | `data`, `model` (feature `neural` only) |"));
+    assert!(table.contains("| `rewards` | `data`, `measure`, `model` (feature `neural` only) |"));
     assert!(table.contains("| `gguf` | none |"));
 }

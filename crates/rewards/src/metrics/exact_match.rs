@@ -1,8 +1,8 @@
 //! `exact_match`: the response is a target, letter by letter or after normalisation.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
+use hybrid_measure::answer;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use crate::reward::PerRow;
 use crate::spec::info::{Info, Param};
 use crate::spec::params::Params;
 use crate::spec::registry::{RegisterError, Registry};
-use crate::text::{is_ascii_punctuation, strip, words};
+use crate::text::{is_ascii_punctuation, strip};
 
 /// How both texts are prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -109,18 +109,7 @@ impl ExactMatch {
         match self.config.normalize {
             Normalize::Strict => text,
             Normalize::Strip => Cow::Owned(strip(&text).to_owned()),
-            Normalize::Squad => Cow::Owned(squad(&text)),
+            Normalize::Squad => Cow::Owned(answer::normalize(&text)),
         }
     }
-}
-
-/// The text as SQuAD's evaluation compares it.
-pub(super) fn squad(text: &str) -> String {
-    static ARTICLES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\b(a|an|the)\b").ok());
-    let plain = text.to_lowercase().replace(is_ascii_punctuation, "");
-    let plain = match ARTICLES.as_ref() {
-        Some(articles) => articles.replace_all(&plain, " "),
-        None => Cow::Borrowed(plain.as_str()),
-    };
-    words(&plain).collect::<Vec<_>>().join(" ")
 }

@@ -1,12 +1,12 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{auc, correlation, proportion};
-use crate::fixtures::breadth;
+use super::{auc, correlation, pearson, proportion};
 
 #[test]
 fn auc_and_its_interval_follow_from_all_pairs() {
-    let golden = breadth();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../golden/rewards/breadth.json");
+    let golden: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let list = |key: &str| golden["auc"][key].as_array().unwrap().clone();
     let scores: Vec<f64> = list("scores").iter().filter_map(Value::as_f64).collect();
     let labels: Vec<bool> = list("labels").iter().filter_map(Value::as_bool).collect();
@@ -65,4 +65,13 @@ fn correlation_is_pearsons_with_fishers_interval() {
     assert_eq!(correlation(&[1.0, 2.0], &[1.0, 2.0]), None);
     let line = [1.0, 2.0, 3.0, 4.0];
     assert!((correlation(&line, &line.map(|x| -3.0 * x)).unwrap().value + 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn pearson_needs_two_rows_that_differ() {
+    assert_eq!(pearson(&[0.0, 1.0], &[5.0, 3.0]), Some(-1.0));
+    assert_eq!(pearson(&[], &[]), None);
+    assert_eq!(pearson(&[1.0], &[1.0]), None);
+    assert_eq!(pearson(&[0.1; 7], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]), None);
+    assert_eq!(pearson(&[1.0, f64::INFINITY], &[1.0, 2.0]), None);
 }

@@ -1,9 +1,9 @@
-//! How well scores agree with people's labels, with the uncertainty of it.
+//! How well scores agree with labels, with the uncertainty of it.
 
 use serde::{Deserialize, Serialize};
 
 /// The normal distribution's 97.5 % point: two-sided 95 % intervals are this many deviations wide.
-pub(crate) const Z: f64 = 1.959_963_984_540_054;
+pub const Z: f64 = 1.959_963_984_540_054;
 
 /// An estimate with its 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -51,25 +51,34 @@ pub fn auc(scores: &[f64], labels: &[bool]) -> Option<Interval> {
 /// `None` where the lengths differ, there are fewer than 4 rows, a number is not finite, or one side is
 /// constant.
 pub fn correlation(scores: &[f64], ratings: &[f64]) -> Option<Interval> {
-    let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
-    if scores.len() != ratings.len() || scores.len() < 4 || !finite(scores) || !finite(ratings) {
-        return None;
-    }
-    let n = scores.len() as f64;
-    let centred = |values: &[f64]| -> Vec<f64> {
-        let mean = values.iter().sum::<f64>() / n;
-        values.iter().map(|value| value - mean).collect()
-    };
-    let (scores, ratings) = (centred(scores), centred(ratings));
-    let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
-    let size = (dot(&scores, &scores) * dot(&ratings, &ratings)).sqrt();
-    if size <= 0.0 {
-        return None;
-    }
-    let value = (dot(&scores, &ratings) / size).clamp(-1.0, 1.0);
-    let half = Z / (n - 3.0).sqrt();
+    let value = pearson(scores, ratings).filter(|_| scores.len() >= 4)?;
+    let half = Z / (scores.len() as f64 - 3.0).sqrt();
     let (low, high) = ((value.atanh() - half).tanh(), (value.atanh() + half).tanh());
     Some(Interval { value, low, high })
+}
+
+/// Pearson's correlation, in [−1, 1], of as few as two rows and without an interval.
+///
+/// `None` where the lengths differ, a number is not finite, or one side is constant, as one row is.
+pub fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
+    let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
+    if a.len() != b.len() || !finite(a) || !finite(b) {
+        return None;
+    }
+    // A mean that is rounded would give a constant side a little variance.
+    let constant = |values: &[f64]| values.windows(2).all(|pair| pair.first() == pair.last());
+    if constant(a) || constant(b) {
+        return None;
+    }
+    let centred = |values: &[f64]| -> Vec<f64> {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        values.iter().map(|value| value - mean).collect()
+    };
+    let (a, b) = (centred(a), centred(b));
+    let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+    let size = (dot(&a, &a) * dot(&b, &b)).sqrt();
+    // Below the smallest f64, or above the largest, the squares say nothing.
+    (size > 0.0 && size.is_finite()).then(|| (dot(&a, &b) / size).clamp(-1.0, 1.0))
 }
 
 /// For each of `scores` the share of `others` that are smaller, equal ones counting half.

@@ -1,0 +1,3 @@
+pub(crate) mod fixtures;
+
+mod conflict;
