@@ -11,7 +11,8 @@
 //! 5. [`decoder`]: the network, [`cache`]: its memory while generating.
 //! 6. [`weights`]: weights in and out: safetensors, GGUF, Hugging Face directories.
 //! 7. [`sampling`] and [`generate`]: from logits to tokens, on the host, by seed.
-//! 8. [`perplexity`]: how probable given texts are. [`init`]: models from scratch.
+//! 8. [`perplexity`]: how probable given texts are. [`choice`]: which of a few tokens comes next.
+//!    [`init`]: models from scratch.
 //! 9. [`value`]: what a state is worth, a small head on the same hidden states.
 //!
 //! # Shapes
@@ -21,6 +22,7 @@
 //! `v` the vocabulary. A mask is boolean; *true means: counts*.
 
 pub mod cache;
+pub mod choice;
 pub mod config;
 pub mod decoder;
 pub mod family;
@@ -36,6 +38,8 @@ pub mod weights;
 
 mod projection;
 
+/// Where a model lies, for crates that name no other part of burn.
+pub use burn::tensor::Device;
 pub use cache::KvCache;
 pub use config::{ConfigError, DecoderConfig};
 pub use decoder::Decoder;
