@@ -229,7 +229,7 @@ fn scorer(config: &RunConfig, store: &Store) -> Result<Scorer> {
         let asset = store.resolve(name, Kind::Lexicon, &NoProgress);
         asset.map(|asset| asset.path).map_err(|error| error.to_string())
     };
-    Ok(Scorer::new(Registry::builtin()?.build(spec, &BuildEnv { assets: &assets })?))
+    Ok(Scorer::new(Registry::builtin()?.build(spec, &BuildEnv::new(&assets))?))
 }
 
 /// All weights, in the order of their names.

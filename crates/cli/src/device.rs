@@ -55,6 +55,13 @@ pub(crate) struct DeviceChoice {
     index: Option<usize>,
 }
 
+impl Default for DeviceChoice {
+    /// The processor.
+    fn default() -> Self {
+        Self { backend: Backend::Cpu, index: None }
+    }
+}
+
 impl fmt::Display for DeviceChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.index {

@@ -12,7 +12,8 @@
 //! 5. [`decoder`]: the network, [`cache`]: its memory while generating.
 //! 6. [`weights`]: weights in and out: safetensors, GGUF, Hugging Face directories.
 //! 7. [`sampling`] and [`generate`]: from logits to tokens, on the host, by seed.
-//! 8. [`perplexity`]: how probable given texts are. [`init`]: models from scratch.
+//! 8. [`perplexity`]: how probable given texts are. [`choice`]: which of a few tokens comes next.
+//!    [`init`]: models from scratch.
 //! 9. [`value`]: what a state is worth, a small head on the same hidden states.
 //! 10. [`encoder`]: the bidirectional network, [`ragged`]: rows of several lengths in, states of real
 //!     tokens out. [`trunk`]: an encoder or a decoder, for heads that stand on either.
@@ -26,6 +27,7 @@
 //! `v` the vocabulary. A mask is boolean; *true means: counts*.
 
 pub mod cache;
+pub mod choice;
 pub mod classifier;
 pub mod config;
 pub mod decoder;
@@ -51,6 +53,8 @@ mod golden;
 mod projection;
 mod values;
 
+/// Where a model lies, for crates that name no other part of burn.
+pub use burn::tensor::Device;
 pub use cache::KvCache;
 pub use classifier::{SequenceClassifier, TokenClassifier};
 pub use config::{ConfigError, DecoderConfig};

@@ -8,6 +8,9 @@ use serde_json::Value;
 use crate::rows::{Grouper, Row};
 use crate::{BuildEnv, Column, Context, Registry, RewardError, RewardTree};
 
+#[cfg(feature = "http")]
+pub(crate) mod server;
+
 /// The folder `golden/rewards`.
 pub(crate) fn golden_folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../golden/rewards"))
@@ -31,16 +34,17 @@ pub(crate) fn build(spec: &Value) -> RewardTree {
     Registry::builtin().unwrap().build(spec, &env()).unwrap()
 }
 
-/// An environment that knows the golden lexicon, WordNet and dictionary.
+/// An environment that knows the golden lexicon, WordNet and dictionary, and the golden networks.
 pub(crate) fn env() -> BuildEnv<'static> {
-    BuildEnv {
-        assets: &|name| match name {
-            "vader-lexicon" => Ok(golden_folder().join("vader")),
-            "wordnet" => Ok(golden_folder().join("wordnet")),
-            "hunspell-en-us" => Ok(golden_folder().join("hunspell")),
-            _ => Err(format!("there is no asset `{name}`")),
-        },
-    }
+    let env = BuildEnv::new(&|name| match name {
+        "vader-lexicon" => Ok(golden_folder().join("vader")),
+        "wordnet" => Ok(golden_folder().join("wordnet")),
+        "hunspell-en-us" => Ok(golden_folder().join("hunspell")),
+        _ => Err(format!("there is no asset `{name}`")),
+    });
+    #[cfg(feature = "neural")]
+    let env = env.with_models(crate::neural::tests::models());
+    env
 }
 
 /// Scores JSON rows with `tree` as a training batch.

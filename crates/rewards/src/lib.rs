@@ -1,6 +1,6 @@
 //! Rewards: text in, at most one number a row out, composed from a written spec.
 //!
-//! The crate knows no tensor, no model and no trainer; it reads the files a spec names (a lexicon), starts
+//! Without its feature `neural` the crate knows no tensor and no model, and it never knows a trainer; it reads the files a spec names (a lexicon), starts
 //! the program or asks the service that one names, reads no clock but for their time limits, and owns no
 //! source of chance. Read it in this order:
 //!
@@ -10,11 +10,12 @@
 //! 4. [`metrics`] — the rewards that look at text.
 //! 5. [`combine`] — several rewards to one.
 //! 6. [`post`] — what is done to a reward's numbers afterwards.
-//! 7. [`spec`] — a JSON or TOML spec to a tree of all these, with every mistake found at once.
-//! 8. [`rows`] — the JSON rows that a scoring tool reads.
-//! 9. [`linear`] — a text classifier of one's own: training, calibration, held-out numbers.
-//! 10. [`validation`] — how well scores agree with people's labels.
-//! 11. [`error`] — everything that can be refused, and where.
+//! 7. `neural` — the rewards that run a network, where that feature is on.
+//! 8. [`spec`] — a JSON or TOML spec to a tree of all these, with every mistake found at once.
+//! 9. [`rows`] — the JSON rows that a scoring tool reads.
+//! 10. [`linear`] — a text classifier of one's own: training, calibration, held-out numbers.
+//! 11. [`validation`] — how well scores agree with people's labels.
+//! 12. [`error`] — everything that can be refused, and where.
 //!
 //! A score is `Option<f64>`: `None` is "no score", never NaN and never a silent 0.
 
@@ -23,12 +24,15 @@ pub mod combine;
 pub mod error;
 pub mod linear;
 pub mod metrics;
+#[cfg(feature = "neural")]
+pub mod neural;
 pub mod post;
 pub mod reward;
 pub mod rows;
 pub mod sample;
 pub mod spec;
 
+mod cache;
 mod corpus;
 mod hash;
 mod language;

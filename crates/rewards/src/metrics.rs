@@ -17,12 +17,12 @@ mod field;
 mod gleu;
 mod grammar;
 #[cfg(feature = "http")]
-mod http;
+pub(crate) mod http;
 mod jaccard;
 mod lcs;
 mod length;
 mod levenshtein;
-mod lexical;
+pub(crate) mod lexical;
 mod linear;
 mod meteor;
 mod ngrams;

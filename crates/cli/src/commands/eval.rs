@@ -110,7 +110,11 @@ struct Report {
 
 pub(crate) fn run(args: &EvalArgs, ui: &Ui) -> Result<()> {
     args.decoding.check()?;
-    let tree = args.reward.as_deref().map(|spec| rewards::build(spec, ui)).transpose()?;
+    let tree = args
+        .reward
+        .as_deref()
+        .map(|spec| rewards::build(spec, args.model.device, ui))
+        .transpose()?;
     let records = read_texts(&args.data, ui)?;
     let loaded = args.model.load(ui)?;
     let Loaded { decoder, tokenizer } = &loaded;

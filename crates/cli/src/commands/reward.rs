@@ -19,6 +19,7 @@ pub(crate) use self::spec::read as read_spec;
 pub(crate) use self::summary::number;
 
 use super::count;
+use crate::device::DeviceChoice;
 use crate::ui::Ui;
 
 /// Arguments of `hybrid reward`.
@@ -66,12 +67,15 @@ struct ScoreArgs {
     /// Rows scored at once
     #[arg(long, default_value_t = 1024, value_name = "N", value_parser = count)]
     batch: usize,
+    /// Where rewards that run a network do: cpu, ndarray, wgpu[:i], vulkan[:i] or cuda[:i]
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
     /// Show every reward, combinator and post-processor, or one, with its parameters
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
-    #[arg(conflicts_with_all = ["spec", "schema", "input", "output", "batch"])]
+    #[arg(conflicts_with_all = ["spec", "schema", "input", "output", "batch", "device"])]
     list: Option<String>,
     /// Print a JSON Schema of specs, for editors
-    #[arg(long, conflicts_with_all = ["spec", "input", "output", "batch"])]
+    #[arg(long, conflicts_with_all = ["spec", "input", "output", "batch", "device"])]
     schema: bool,
 }
 

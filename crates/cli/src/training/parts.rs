@@ -14,6 +14,7 @@ use hybrid_data::load::{self, Located, Part};
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::init::init;
 use hybrid_ppo::config::ReferenceConfig;
+use hybrid_rewards::neural::Models;
 use hybrid_rewards::{BuildEnv, Registry, RewardTree};
 use serde_json::Value;
 
@@ -30,7 +31,7 @@ use crate::ui::Ui;
 /// Whatever is wrong with a name or with what it stands for.
 pub(crate) fn prepare(config: RunConfig, choice: DeviceChoice, ui: &Ui) -> Result<RunParts> {
     let device = choice.open()?;
-    let reward = config.reward.as_ref().map(|spec| reward(spec, ui)).transpose()?;
+    let reward = config.reward.as_ref().map(|spec| reward(spec, choice, ui)).transpose()?;
     let located = Located::find(&config.data, |name, part| {
         let asset = assets::resolve(name, Kind::Data, ui)?;
         let splits: &[&str] = match part {
@@ -119,25 +120,30 @@ fn same_tokens(name: &str, theirs: &Tokenizer, ours: &Tokenizer) -> Result<()> {
     )))
 }
 
-/// Builds the reward, fetching what it names.
-pub(crate) fn reward(spec: &Value, ui: &Ui) -> Result<RewardTree> {
-    let find = |name: &str| assets::resolve(name, Kind::Lexicon, ui);
-    let (built, failures) = build(spec, &find)?;
-    match (built, failures.into_iter().next()) {
-        (Ok(tree), _) => Ok(tree),
-        // Why it is not there: the spec is right.
-        (Err(_), Some(failure)) => Err(failure.context("`reward`")),
-        (Err(errors), None) => Err(errors.into()),
-    }
+/// Builds the reward, fetching what it names; networks run on `device` where they name no other.
+pub(crate) fn reward(spec: &Value, device: DeviceChoice, ui: &Ui) -> Result<RewardTree> {
+    let find = |name: &str, kind| assets::resolve(name, kind, ui);
+    let (built, failures) = build(spec, device, &find)?;
+    let errors = match built {
+        Ok(tree) => return Ok(tree),
+        Err(errors) => errors,
+    };
+    // Why it is not there: the spec is right.
+    let Some(failure) = failures.into_iter().next() else { return Err(errors.into()) };
+    let reason = format!("{failure:#}");
+    let place = errors.0.iter().find(|error| error.reason.starts_with(&reason));
+    let path = place.map(|error| error.path.as_str()).filter(|path| !path.is_empty());
+    let path = path.map(|path| path.trim_start_matches("REWARD.").trim_start_matches("reward."));
+    Err(failure.context(path.map_or("`reward`".to_owned(), |path| format!("`reward.{path}`"))))
 }
 
 /// Checks the reward as far as that is possible without fetching anything.
 pub(crate) fn check_reward(spec: &Value, ui: &Ui) -> Result<()> {
-    let find = |name: &str| {
-        let asset = assets::present(name, Kind::Lexicon, ui)?;
+    let find = |name: &str, kind| {
+        let asset = assets::present(name, kind, ui)?;
         asset.with_context(|| format!("`{name}` is not fetched"))
     };
-    match build(spec, &find)? {
+    match build(spec, DeviceChoice::default(), &find)? {
         (Err(errors), failures) if errors.0.len() > failures.len() => Err(errors.into()),
         _ => Ok(()),
     }
@@ -145,20 +151,35 @@ pub(crate) fn check_reward(spec: &Value, ui: &Ui) -> Result<()> {
 
 type Built = (Result<RewardTree, hybrid_rewards::SpecErrors>, Vec<anyhow::Error>);
 
-/// Builds the reward with assets from `find`; whatever that failed with is returned, too.
-fn build(spec: &Value, find: &dyn Fn(&str) -> Result<Asset>) -> Result<Built> {
+/// Builds the reward with assets and models from `find`, and with `device`; whatever these failed with
+/// is returned, too.
+fn build(
+    spec: &Value,
+    device: DeviceChoice,
+    find: &dyn Fn(&str, Kind) -> Result<Asset>,
+) -> Result<Built> {
     let failures = RefCell::new(Vec::new());
+    let noted = |error: anyhow::Error| {
+        let reason = format!("{error:#}");
+        failures.borrow_mut().push(error);
+        reason
+    };
     let assets = |name: &str| {
         if let Some((_, folders)) = SYSTEM_FOLDERS.iter().find(|(asset, _)| *asset == name) {
             return system_folder(folders);
         }
-        find(name).map(|asset| asset.path).map_err(|error| {
-            let reason = format!("{error:#}");
-            failures.borrow_mut().push(error);
-            reason
-        })
+        find(name, Kind::Lexicon).map(|asset| asset.path).map_err(noted)
     };
-    let built = Registry::builtin()?.build(spec, &BuildEnv { assets: &assets });
+    let model = |name: &str| {
+        find(name, Kind::Model).and_then(|asset| model::weights_path(asset.path)).map_err(noted)
+    };
+    let open = |name: Option<&str>| match name.map_or(Ok(device), str::parse) {
+        Ok(device) => device.open().map_err(noted),
+        Err(reason) => Err(reason),
+    };
+    let models = Models::new(&model, &open);
+    let env = BuildEnv::new(&assets).with_models(&models);
+    let built = Registry::builtin()?.build(spec, &env);
     Ok((built, failures.into_inner()))
 }
 

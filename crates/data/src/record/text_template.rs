@@ -84,6 +84,15 @@ impl TextTemplate {
         })
     }
 
+    /// Fills in what `value` knows each column to be; `None` where it does not know one.
+    pub fn fill<'v>(&'v self, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
+        let piece = |piece: &'v Piece| match piece {
+            Piece::Literal(literal) => Some(literal.as_str()),
+            Piece::Column(name) => value(name),
+        };
+        self.pieces.iter().map(piece).collect()
+    }
+
     /// Fills in one row's columns: strings as they are, numbers and booleans as JSON writes them.
     ///
     /// # Errors

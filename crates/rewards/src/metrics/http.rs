@@ -11,9 +11,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use self::cache::Cache;
 use self::client::{Client, Failure, Limits};
 use super::wire;
+use crate::cache::{Cache, Pending};
 use crate::column::Column;
 use crate::error::{ParamError, RewardError, require};
 use crate::reward::Reward;
@@ -22,8 +22,8 @@ use crate::spec::info::{Direction, Info, Param};
 use crate::spec::params::Params;
 use crate::spec::registry::{RegisterError, Registry};
 
-mod cache;
-mod client;
+pub(crate) mod client;
+pub(crate) mod parallel;
 #[cfg(test)]
 mod tests;
 
@@ -152,20 +152,8 @@ const INFO: Info = Info {
 
 pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.reward(INFO, |config: Config, _| {
-        let limits = Limits {
-            retries: config.retries,
-            backoff: Duration::from_millis(config.backoff_ms),
-            interval: config.requests_per_second.map(|rate| Duration::from_secs_f64(1.0 / rate)),
-        };
-        let mut headers: Vec<(String, String)> =
-            config.headers.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        if let Some(variable) = &config.token_env {
-            let token = std::env::var(variable).map_err(|_| {
-                let reason = format!("names `{variable}`, which is not set; export it");
-                ParamError::new("token_env", reason)
-            })?;
-            headers.push(("authorization".to_owned(), format!("Bearer {token}")));
-        }
+        let limits = Limits::new(config.retries, config.backoff_ms, config.requests_per_second);
+        let headers = client::headers(&config.headers, config.token_env.as_deref())?;
         let client = Client::new(&config.url, headers, limits)?;
         let cache = Mutex::new(Cache::new(config.cache));
         Ok(Http { config, client, cache })
@@ -175,17 +163,10 @@ pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
 struct Http {
     config: Config,
     client: Client,
-    cache: Mutex<Cache>,
+    cache: Mutex<Cache<f64>>,
 }
 
-/// A row that is to be sent, and the places in the batch that its score is for.
-struct Pending {
-    key: u128,
-    row: Value,
-    places: Vec<usize>,
-}
-
-type Answer<'p> = (&'p [Pending], Result<Vec<Option<f64>>, Failure>);
+type Answer<'p> = (&'p [Pending<Value>], Result<Vec<Option<f64>>, Failure>);
 
 impl Reward for Http {
     fn score(&self, batch: &[Sample<'_>], context: &Context<'_>) -> Result<Column, RewardError> {
@@ -200,11 +181,7 @@ impl Reward for Http {
             match answer {
                 Ok(scores) => {
                     for (row, score) in rows.iter().zip(scores) {
-                        for place in &row.places {
-                            if let Some(slot) = value.get_mut(*place) {
-                                *slot = score;
-                            }
-                        }
+                        row.put(&mut value, score);
                         if let Some(score) = score {
                             cache.insert(row.key, score);
                         }
@@ -235,51 +212,24 @@ impl Http {
     }
 
     /// Fills in the scores that are remembered and returns the other rows, equal ones together.
-    fn pending(&self, batch: &[Sample<'_>], value: &mut [Option<f64>]) -> Vec<Pending> {
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut pending: Vec<Pending> = Vec::new();
-        let mut known: BTreeMap<u128, usize> = BTreeMap::new();
-        for (place, (sample, slot)) in batch.iter().zip(value).enumerate() {
+    fn pending(&self, batch: &[Sample<'_>], value: &mut [Option<f64>]) -> Vec<Pending<Value>> {
+        // The address and the parameters do not change in the life of a cache.
+        let rows = batch.iter().map(|sample| {
             let row = Value::Object(wire::row(sample));
-            // The address and the parameters do not change in the life of a cache.
-            let key = cache::key(&row.to_string());
-            *slot = cache.get(key);
-            if slot.is_some() {
-                continue;
-            }
-            match known.get(&key).and_then(|at| pending.get_mut(*at)) {
-                Some(equal) => equal.places.push(place),
-                None => {
-                    known.insert(key, pending.len());
-                    pending.push(Pending { key, row, places: vec![place] });
-                }
-            }
-        }
-        pending
+            (row.to_string(), row)
+        });
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).pending(rows, value)
     }
 
     /// Sends `pending` in batches, several at once; the answers come in the rows' order.
-    fn send<'p>(&self, pending: &'p [Pending], limit: Duration) -> Vec<Answer<'p>> {
-        let requests: Vec<&[Pending]> = pending.chunks(self.config.batch_size).collect();
-        let next = Mutex::new(requests.iter().enumerate());
-        let done = Mutex::new(BTreeMap::new());
-        let work = || loop {
-            let taken = next.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((index, rows)) = taken else { break };
-            let answer = self.ask(rows, limit);
-            done.lock().unwrap_or_else(PoisonError::into_inner).insert(index, (*rows, answer));
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..self.config.concurrency.min(requests.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        done.into_values().collect()
+    fn send<'p>(&self, pending: &'p [Pending<Value>], limit: Duration) -> Vec<Answer<'p>> {
+        let requests: Vec<&[Pending<Value>]> = pending.chunks(self.config.batch_size).collect();
+        let answers =
+            parallel::map(&requests, self.config.concurrency, |rows| self.ask(rows, limit));
+        requests.into_iter().zip(answers).collect()
     }
 
-    fn ask(&self, rows: &[Pending], limit: Duration) -> Result<Vec<Option<f64>>, Failure> {
+    fn ask(&self, rows: &[Pending<Value>], limit: Duration) -> Result<Vec<Option<f64>>, Failure> {
         let sent: Vec<&Value> = rows.iter().map(|row| &row.row).collect();
         let body = json!({ "rows": sent, "params": self.config.params }).to_string();
         let answer = self.client.post(&body, limit)?;

@@ -9,7 +9,7 @@ mod afinn;
 mod bias;
 mod domain_terms;
 mod emotion;
-mod fluency;
+pub(crate) mod fluency;
 mod formality;
 mod listed;
 mod word_list;
@@ -22,6 +22,7 @@ pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     bias::register(registry)?;
     domain_terms::register(registry)?;
     emotion::register(registry)?;
+    #[cfg(not(feature = "neural"))]
     fluency::register(registry)?;
     formality::register(registry)?;
     listed::register(registry)

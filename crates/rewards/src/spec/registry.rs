@@ -15,16 +15,38 @@ use crate::sample::Sample;
 
 /// Where the things that specs name are found.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct BuildEnv<'a> {
     /// The folder in which the files of a named asset lie, such as those of `vader-lexicon`; the
     /// error says why there is none and what to do.
     pub assets: &'a dyn Fn(&str) -> Result<PathBuf, String>,
+    /// The networks that specs name; without them no reward that needs one can be built.
+    #[cfg(feature = "neural")]
+    pub models: Option<&'a crate::neural::Models<'a>>,
+}
+
+impl<'a> BuildEnv<'a> {
+    /// An environment with assets and no networks.
+    pub fn new(assets: &'a dyn Fn(&str) -> Result<PathBuf, String>) -> Self {
+        Self {
+            assets,
+            #[cfg(feature = "neural")]
+            models: None,
+        }
+    }
+
+    /// The same with networks.
+    #[cfg(feature = "neural")]
+    #[must_use]
+    pub fn with_models(self, models: &'a crate::neural::Models<'a>) -> Self {
+        Self { models: Some(models), ..self }
+    }
 }
 
 impl BuildEnv<'static> {
     /// An environment in which no asset is found; specs name files instead.
     pub fn without_assets() -> Self {
-        Self { assets: &|name| Err(format!("the asset `{name}` is not available here")) }
+        Self::new(&|name| Err(format!("the asset `{name}` is not available here")))
     }
 }
 
@@ -127,6 +149,8 @@ impl Registry {
         crate::combine::register(&mut registry)?;
         crate::post::register(&mut registry)?;
         crate::metrics::register(&mut registry)?;
+        #[cfg(feature = "neural")]
+        crate::neural::register(&mut registry)?;
         Ok(registry)
     }
 

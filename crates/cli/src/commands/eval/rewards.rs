@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::EvalArgs;
 use crate::commands::reward::{number, read_spec};
+use crate::device::DeviceChoice;
 use crate::exit::BadInput;
 use crate::model::Loaded;
 use crate::training::parts;
@@ -24,8 +25,8 @@ use crate::ui::Ui;
 const SCORE: &str = "score";
 
 /// The reward that `--reward` describes.
-pub(super) fn build(spec: &str, ui: &Ui) -> Result<RewardTree> {
-    let tree = parts::reward(&read_spec("--reward", spec)?, ui)?;
+pub(super) fn build(spec: &str, device: DeviceChoice, ui: &Ui) -> Result<RewardTree> {
+    let tree = parts::reward(&read_spec("--reward", spec)?, device, ui)?;
     let is_alone = tree.leaves().len() == 1 && tree.name() == SCORE;
     if !is_alone && tree.leaves().iter().any(|(path, _)| path == SCORE) {
         return Err(BadInput::error(format!(

@@ -24,7 +24,7 @@ pub(super) fn run(args: &ScoreArgs, ui: &Ui) -> Result<()> {
     // clap asks for one, unless something is shown instead.
     let given = args.spec.as_deref().unwrap_or_default();
     let spec = spec::read("--spec", given)?;
-    let tree = parts::reward(&spec, ui);
+    let tree = parts::reward(&spec, args.device, ui);
     // Which file it was, where it was one.
     let tree = if Path::new(given).is_file() { tree.context(format!("`{given}`")) } else { tree }?;
     let input = rows::open(args.input.as_deref())?;

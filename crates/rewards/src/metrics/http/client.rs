@@ -1,5 +1,6 @@
 //! One POST with its retries, and the pace of them all.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,18 +17,26 @@ const LONGEST_ANSWER: u64 = 64 << 20;
 
 /// How often and how fast.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// How often a request is sent again.
-    pub(super) retries: u32,
+    pub(crate) retries: u32,
     /// The wait before the first retry.
-    pub(super) backoff: Duration,
+    pub(crate) backoff: Duration,
     /// The least time between the starts of two requests.
-    pub(super) interval: Option<Duration>,
+    pub(crate) interval: Option<Duration>,
+}
+
+impl Limits {
+    /// From the keys of a spec: `retries`, `backoff_ms` and `requests_per_second`.
+    pub(crate) fn new(retries: u32, backoff_ms: u64, requests_per_second: Option<f64>) -> Self {
+        let interval = requests_per_second.map(|rate| Duration::from_secs_f64(1.0 / rate));
+        Self { retries, backoff: Duration::from_millis(backoff_ms), interval }
+    }
 }
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The connection failed or was too slow, as often as was tried.
     Unreachable { cause: String, tries: u32 },
     /// The service answered with a status that says "not now", as often as was tried.
@@ -40,7 +49,7 @@ pub(super) enum Failure {
 
 impl Failure {
     /// True where the spec is to blame and no other request would do better.
-    pub(super) fn is_refusal(&self) -> bool {
+    pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { .. })
     }
 }
@@ -63,8 +72,29 @@ impl fmt::Display for Failure {
     }
 }
 
+/// The headers that a spec names, with the bearer token that the variable `token_env` holds.
+///
+/// # Errors
+///
+/// [`ParamError`] of `token_env` where that variable is not set.
+pub(crate) fn headers(
+    named: &BTreeMap<String, String>,
+    token_env: Option<&str>,
+) -> Result<Vec<(String, String)>, ParamError> {
+    let mut headers: Vec<(String, String)> =
+        named.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    if let Some(variable) = token_env {
+        let token = std::env::var(variable).map_err(|_| {
+            let reason = format!("names `{variable}`, which is not set; export it");
+            ParamError::new("token_env", reason)
+        })?;
+        headers.push(("authorization".to_owned(), format!("Bearer {token}")));
+    }
+    Ok(headers)
+}
+
 /// A connection to one address.
-pub(super) struct Client {
+pub(crate) struct Client {
     agent: Agent,
     uri: Uri,
     headers: Vec<(String, String)>,
@@ -74,7 +104,7 @@ pub(super) struct Client {
 
 impl Client {
     /// A client of `url` that sends `headers` with every request.
-    pub(super) fn new(
+    pub(crate) fn new(
         url: &str,
         headers: Vec<(String, String)>,
         limits: Limits,
@@ -92,7 +122,7 @@ impl Client {
     }
 
     /// Sends `body` and returns the answer's text. `limit` holds for each try.
-    pub(super) fn post(&self, body: &str, limit: Duration) -> Result<String, Failure> {
+    pub(crate) fn post(&self, body: &str, limit: Duration) -> Result<String, Failure> {
         let mut wait = self.limits.backoff;
         let mut tries = 0;
         loop {

@@ -1,86 +1,17 @@
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
+use std::net::TcpListener;
 use std::time::Instant;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::fixtures::server::{Say, Seen, serve};
 use crate::fixtures::{build, env, try_score};
 use crate::{Registry, RewardTree};
 
-/// What the server of a test does with a request: a status, a `Retry-After`, a body, or silence.
-enum Say {
-    Status(u16, String),
-    RetryAfter(u16, u64),
-    Hang,
-}
-
-/// The bodies that a server has seen, each with the moment it came and its authorization.
-#[derive(Default)]
-struct Seen(Mutex<Vec<(Instant, Value, Option<String>)>>);
-
-impl Seen {
-    fn rows(&self) -> Vec<usize> {
-        let seen = self.0.lock().unwrap();
-        seen.iter().map(|(_, body, _)| body["rows"].as_array().unwrap().len()).collect()
-    }
-}
-
-/// A server on this machine that answers by `say`, given the number of the request and its body.
-fn serve(say: impl Fn(usize, &Value) -> Say + Send + Sync + 'static) -> (String, Arc<Seen>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/score", listener.local_addr().unwrap());
-    let seen = Arc::new(Seen::default());
-    let (shared, say) = (Arc::clone(&seen), Arc::new(say));
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (seen, say) = (Arc::clone(&shared), Arc::clone(&say));
-            std::thread::spawn(move || answer(stream.unwrap(), &seen, &*say));
-        }
-    });
-    (url, seen)
-}
-
-fn answer(stream: TcpStream, seen: &Seen, say: &(dyn Fn(usize, &Value) -> Say + Send + Sync)) {
-    let mut reader = BufReader::new(stream);
-    let (mut length, mut authorization) = (0, None);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap() == 0 {
-            return;
-        }
-        let Some((name, value)) = line.trim().split_once(':') else {
-            if line.trim().is_empty() {
-                break;
-            } else {
-                continue;
-            };
-        };
-        match name.to_lowercase().as_str() {
-            "content-length" => length = value.trim().parse().unwrap(),
-            "authorization" => authorization = Some(value.trim().to_owned()),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    let body: Value = serde_json::from_slice(&body).unwrap();
-    let number = {
-        let mut seen = seen.0.lock().unwrap();
-        seen.push((Instant::now(), body.clone(), authorization));
-        seen.len() - 1
-    };
-    let (status, more, text) = match say(number, &body) {
-        Say::Status(status, text) => (status, String::new(), text),
-        Say::RetryAfter(status, wait) => (status, format!("retry-after: {wait}\r\n"), "{}".into()),
-        Say::Hang => return std::thread::sleep(Duration::from_secs(60)),
-    };
-    let length = text.len();
-    let head = format!(
-        "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{more}connection: close\r\n\r\n"
-    );
-    let _ = reader.get_mut().write_all(format!("{head}{text}").as_bytes());
+/// How many rows each request held.
+fn sizes(seen: &Seen) -> Vec<usize> {
+    let seen = seen.0.lock().unwrap();
+    seen.iter().map(|(_, body, _)| body["rows"].as_array().unwrap().len()).collect()
 }
 
 /// Each row's score is the length of its response.
@@ -111,7 +42,7 @@ fn rows_go_out_in_batches_and_scores_come_back_in_order() {
     let tree = tree(&url, json!({ "batch_size": 7, "concurrency": 5, "params": { "k": [1] } }));
     let want: Vec<_> = (1..=40).map(|n| Some(f64::from(n))).collect();
     assert_eq!(try_score(&tree, &rows(40)).unwrap().value, want);
-    let mut sizes = seen.rows();
+    let mut sizes = sizes(&seen);
     sizes.sort_unstable();
     assert_eq!(sizes, [5, 7, 7, 7, 7, 7]);
     let (_, body, _) = &seen.0.lock().unwrap()[0];
@@ -129,10 +60,10 @@ fn equal_rows_are_asked_for_once_and_remembered() {
         let want = [Some(1.0), Some(2.0), Some(1.0), Some(2.0)];
         assert_eq!(try_score(&tree, &twice).unwrap().value, want);
     }
-    assert_eq!(seen.rows(), [2], "the cache answers the rest");
+    assert_eq!(sizes(&seen), [2], "the cache answers the rest");
     try_score(&tree, &rows(5)).unwrap();
     try_score(&tree, &rows(5)).unwrap();
-    assert_eq!(seen.rows(), [2, 3, 2], "the three newest of five are kept");
+    assert_eq!(sizes(&seen), [2, 3, 2], "the three newest of five are kept");
 }
 
 #[test]
@@ -155,7 +86,7 @@ fn a_busy_service_is_asked_again_after_the_time_it_names() {
 fn a_service_that_stays_busy_hangs_or_is_gone_fails_the_batch() {
     let (url, seen) = serve(|_, _| Say::Status(500, String::new()));
     insta::assert_snapshot!(error(&tree(&url, json!({ "retries": 2 })), &url), @"the reward `http` failed: `URL` answered with status 500 (3 tries); give it more time");
-    assert_eq!(seen.rows().len(), 3);
+    assert_eq!(sizes(&seen).len(), 3);
     let (url, _) = serve(|_, _| Say::Hang);
     let started = Instant::now();
     let slow = tree(&url, json!({ "retries": 1, "request_timeout_ms": 150 }));
@@ -173,7 +104,7 @@ fn a_service_that_stays_busy_hangs_or_is_gone_fails_the_batch() {
 fn a_refusal_is_not_sent_again() {
     let (url, seen) = serve(|_, _| Say::Status(401, "who are you".into()));
     insta::assert_snapshot!(error(&tree(&url, json!({})), &url), @r#"the reward `http` failed: `URL` refused the request with status 401: "who are you"; check `url`, `params` and `headers`"#);
-    assert_eq!(seen.rows(), [2]);
+    assert_eq!(sizes(&seen), [2]);
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use super::formality::starts_large;
 use super::{fewer_is_better, share};
 use crate::language::{is_function_word, matches, sentences, tokens};
-use crate::reward::{PerRow, RowMetric};
+use crate::reward::RowMetric;
 use crate::sample::Sample;
 use crate::spec::info::{Evidence, Info};
-use crate::spec::params::NoParams;
+#[cfg(not(feature = "neural"))]
 use crate::spec::registry::{RegisterError, Registry};
 
 /// Words that announce a noun, and so are seldom followed by a function word.
@@ -24,7 +24,7 @@ const LEADING: &[&str] = &[
     "the", "their", "your",
 ];
 
-const INFO: Info = Info {
+pub(crate) const INFO: Info = Info {
     name: "fluency",
     about: "The mean of five signs of careful English, each from 0 to 1: sentences begin with a \
             capital, and end with a stop; no word twice in a row; determiners before what can \
@@ -36,11 +36,14 @@ const INFO: Info = Info {
     ..Info::UNIT
 };
 
+/// With networks, `fluency` is registered with the choice between these signs and one of them.
+#[cfg(not(feature = "neural"))]
 pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
-    registry.reward(INFO, |_: NoParams, _| Ok(PerRow(Fluency)))
+    registry.reward(INFO, |_: crate::spec::params::NoParams, _| Ok(crate::reward::PerRow(Fluency)))
 }
 
-struct Fluency;
+/// The mean of the five signs.
+pub(crate) struct Fluency;
 
 impl RowMetric for Fluency {
     fn score_row(&self, sample: &Sample<'_>) -> Option<f64> {

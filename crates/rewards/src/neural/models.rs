@@ -1,0 +1,116 @@
+//! From a name in a spec to a loaded network.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hybrid_model::Device;
+
+use super::language_model::LanguageModel;
+use crate::error::ParamError;
+use crate::spec::registry::BuildEnv;
+
+/// From a name (a path, `hf:owner/name`, a catalogue name) to the folder or file of a model; the
+/// error says why there is none and what to do.
+pub type Find<'a> = &'a dyn Fn(&str) -> Result<PathBuf, String>;
+
+/// From the name of a device to the device; `None` is the one that the program runs on.
+pub type Open<'a> = &'a dyn Fn(Option<&str>) -> Result<Device, String>;
+
+/// The networks that specs name: each is loaded once for all components that name it, as long as
+/// this value lives, and is freed with the last reward that uses it.
+pub struct Models<'a> {
+    find: Find<'a>,
+    open: Open<'a>,
+    language_models: Shelf<LanguageModel>,
+}
+
+impl std::fmt::Debug for Models<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Models")
+    }
+}
+
+impl<'a> Models<'a> {
+    /// Networks that `find` finds and that run on what `open` opens. Neither is asked before a spec
+    /// names something.
+    pub fn new(find: Find<'a>, open: Open<'a>) -> Self {
+        Self { find, open, language_models: Shelf::default() }
+    }
+
+    /// The causal language model `name` on `device`.
+    ///
+    /// # Errors
+    ///
+    /// [`ParamError`] of `model` where nothing has that name or what has it is no such model, of
+    /// `device` where there is no such device.
+    pub fn language_model(
+        &self,
+        name: &str,
+        device: Option<&str>,
+    ) -> Result<Arc<LanguageModel>, ParamError> {
+        let place = self.place(name, device)?;
+        self.language_models.take(&place, || LanguageModel::load(&place.path, &place.device))
+    }
+
+    fn place(&self, name: &str, device: Option<&str>) -> Result<Place, ParamError> {
+        let path = (self.find)(name).map_err(|reason| ParamError::new("model", reason))?;
+        let device = (self.open)(device).map_err(|reason| ParamError::new("device", reason))?;
+        // Two names of one folder are one model.
+        let path = path.canonicalize().unwrap_or(path);
+        Ok(Place { path, device })
+    }
+}
+
+impl BuildEnv<'_> {
+    /// The causal language model `name` on `device`; see [`Models::language_model`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and where the environment has no networks.
+    pub fn language_model(
+        &self,
+        name: &str,
+        device: Option<&str>,
+    ) -> Result<Arc<LanguageModel>, ParamError> {
+        let models = self.models.ok_or_else(|| {
+            let reason =
+                format!("names `{name}`, but the program that reads the spec gives no models");
+            ParamError::new("model", reason)
+        })?;
+        models.language_model(name, device)
+    }
+}
+
+/// Where a network is read from, and where it runs.
+struct Place {
+    path: PathBuf,
+    device: Device,
+}
+
+/// Loaded networks of one kind by their places.
+struct Shelf<T>(Mutex<BTreeMap<(PathBuf, String), Arc<T>>>);
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> Shelf<T> {
+    /// The network of a place, loaded by `load` where it is the first.
+    fn take(
+        &self,
+        place: &Place,
+        load: impl FnOnce() -> Result<T, String>,
+    ) -> Result<Arc<T>, ParamError> {
+        let key = (place.path.clone(), format!("{:?}", place.device));
+        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(there) = shelf.get(&key) {
+            return Ok(Arc::clone(there));
+        }
+        let loaded = Arc::new(load().map_err(|reason| ParamError::new("model", reason))?);
+        shelf.insert(key, Arc::clone(&loaded));
+        Ok(loaded)
+    }
+}
