@@ -35,7 +35,7 @@ struct Steps(Vec<(bool, Option<f64>)>);
 
 impl Observer for Steps {
     fn step(&mut self, report: &StepReport<'_>) {
-        let is_ppo = report.action != Action::Sft;
+        let is_ppo = report.action != Some(Action::Sft);
         self.0.push((is_ppo, report.metrics.get("rollout/score_mean")));
     }
 }

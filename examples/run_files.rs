@@ -30,7 +30,7 @@ struct Kinds(String);
 
 impl Observer for Kinds {
     fn step(&mut self, report: &StepReport<'_>) {
-        self.0.push(if report.action == Action::Sft { 's' } else { 'p' });
+        self.0.push(if report.action == Some(Action::Sft) { 's' } else { 'p' });
     }
 }
 

@@ -78,10 +78,11 @@ pub fn split<T>(items: Vec<T>, held_out: usize, seed: u64) -> (Vec<T>, Vec<T>) {
 
 /// How many of `available` records are held out. A share is rounded to the nearest number, but
 /// leaves at least one record on either side.
-pub(crate) fn holdout(
-    validation: Option<&Validation>,
-    available: usize,
-) -> Result<usize, DataError> {
+///
+/// # Errors
+///
+/// [`DataError`] where more are asked for than there are, or none would be left.
+pub fn holdout(validation: Option<&Validation>, available: usize) -> Result<usize, DataError> {
     const ADVICE: &str = "at least one must be left to train on; lower it, or give a file instead";
     match validation {
         None | Some(Validation::Source(_)) => Ok(0),

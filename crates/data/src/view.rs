@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::record::{Record, RecordKind};
 
@@ -20,12 +20,22 @@ pub struct View {
 }
 
 impl View {
+    /// Whether a row with these columns is one that is looked at.
+    pub fn sees(&self, columns: &Map<String, Value>) -> bool {
+        let has = |(column, wanted): (&String, &String)| {
+            columns.get(column).and_then(Value::as_str) == Some(wanted)
+        };
+        self.rows.iter().all(has)
+    }
+
+    /// A text as seen: without HTML line breaks where they become line ends.
+    pub fn text(&self, text: String) -> String {
+        if self.clean_html { without_breaks(&text) } else { text }
+    }
+
     /// The record as seen, or `None` where it is left out.
     pub fn apply(&self, mut record: Record) -> Option<Record> {
-        let has = |(column, wanted): (&String, &String)| {
-            record.fields.get(column).and_then(Value::as_str) == Some(wanted)
-        };
-        if !self.rows.iter().all(has) {
+        if !self.sees(&record.fields) {
             return None;
         }
         if self.clean_html {

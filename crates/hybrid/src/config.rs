@@ -7,6 +7,7 @@
 mod check;
 mod error;
 mod eval;
+mod heads;
 mod json;
 mod legacy;
 mod load;
@@ -24,7 +25,11 @@ mod unknown;
 
 pub use error::{ConfigError, Place};
 pub use eval::EvalConfig;
-pub use load::{load, parse};
+pub use heads::{
+    ClassWeights, FeedbackConfig, HeadsConfig, HeadsEval, HeadsModel, HeadsOutput, HeadsPhase,
+    HeadsPhaseKind, HeadsTrain, MixingConfig, TaskConfig, TaskData,
+};
+pub use load::{AnyConfig, load, load_any, parse, parse_any};
 pub use memory::{MemoryEstimate, estimate};
 pub use model::{BYTE_TOKENIZER, InitSection, ModelConfig};
 pub use output::{KeepBest, Mode, OutputConfig};

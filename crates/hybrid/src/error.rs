@@ -94,6 +94,26 @@ pub enum HybridError {
         #[source]
         source: std::io::Error,
     },
+    /// A row of a file without what a task needs.
+    #[error("{at} {problem}")]
+    Row {
+        /// Where it stands.
+        at: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// Labels, targets or settings of a head.
+    #[error("a head cannot be trained or measured")]
+    Heads(#[from] hybrid_heads::HeadsError),
+    /// Heads that cannot stand on their trunk.
+    #[error("the heads cannot stand on the model")]
+    HeadConfig(#[from] hybrid_model::heads::HeadConfigError),
+    /// A head that `transformers` has no class for.
+    #[error("the head cannot be exported")]
+    Export(#[from] hybrid_model::heads::ExportError),
+    /// A text that the model cannot read.
+    #[error("the model cannot read a text")]
+    Text(#[from] hybrid_model::RowError),
     /// Weights that do not merge.
     #[error(transparent)]
     Merge(#[from] crate::merge::MergeError),
@@ -151,8 +171,14 @@ impl HybridError {
             Self::Unusable { .. }
             | Self::Missing(_)
             | Self::Resume { .. }
+            | Self::Row { .. }
+            | Self::HeadConfig(_)
+            | Self::Export(hybrid_model::heads::ExportError::NoClass { .. })
+            | Self::Text(_)
             | Self::Encode(_)
             | Self::Tokenizer(_) => true,
+            Self::Heads(error) => error.is_bad_input(),
+            Self::Export(_) => false,
             Self::Merge(error) => error.is_bad_input(),
             Self::Config(error) => error.is_bad_input(),
             Self::Checkpoint(error) => error.is_bad_input(),

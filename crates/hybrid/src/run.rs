@@ -5,7 +5,7 @@ mod actions;
 mod models;
 mod persist;
 mod references;
-mod resume;
+pub(crate) mod resume;
 
 pub use persist::RunState;
 pub use references::NamedModels;
@@ -92,8 +92,8 @@ pub struct StepReport<'a> {
     pub total: usize,
     /// The phase, from 0.
     pub phase: usize,
-    /// What was done.
-    pub action: Action,
+    /// What was done; `None` in a run of task heads, whose steps are all alike.
+    pub action: Option<Action>,
     /// What was measured.
     pub metrics: &'a Metrics,
 }
@@ -150,7 +150,7 @@ impl Run {
         let (feed, held_out) = prepare_data(&config, &tokenizer, &data)?;
         check_parts(&config, &feed, reward.as_ref())?;
         let dir = if resume { resume::open(&config)? } else { RunDir::create(&config.output.dir)? };
-        dir.write_config(&config)?;
+        dir.write_config(&config.effective()?)?;
         dir.write_environment(&environment)?;
         let keep = Keep {
             last: config.output.keep_last,
@@ -274,7 +274,7 @@ impl Run {
         if step.is_multiple_of(log_every as u64) {
             self.log_metrics(phase, &metrics)?;
         }
-        observer.step(&StepReport { step, total, phase, action, metrics: &metrics });
+        observer.step(&StepReport { step, total, phase, action: Some(action), metrics: &metrics });
         if eval_every > 0 && step.is_multiple_of(eval_every as u64) && (step as usize) < total {
             let measured = self.measure("during", observer)?;
             ends |= self.state.cursor.observe(&measured, &phases);
@@ -339,7 +339,7 @@ impl Run {
 }
 
 /// The newest complete checkpoint, or `None` where the run was ended before its first.
-fn newest(run_dir: &Path) -> Result<Option<Found>, HybridError> {
+pub(crate) fn newest(run_dir: &Path) -> Result<Option<Found>, HybridError> {
     match newest_complete(run_dir) {
         Ok(found) => Ok(Some(found)),
         Err(CheckpointError::None { skipped, .. }) if skipped.is_empty() => Ok(None),
@@ -416,7 +416,7 @@ fn check_parts(
 }
 
 /// The largest memory this process has held, in bytes; known on Linux.
-fn peak_memory() -> Option<f64> {
+pub(crate) fn peak_memory() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{self, RunConfig};
+use crate::config::{self, AnyConfig, RunConfig};
 
 /// The effective configuration's file.
 pub const CONFIG: &str = "config.toml";
@@ -103,13 +103,13 @@ impl RunDir {
         &self.path
     }
 
-    /// Writes `config.toml`.
+    /// Writes `config.toml`, the effective configuration.
     ///
     /// # Errors
     ///
-    /// [`RunDirError`] where it cannot be written, or cannot be said in TOML.
-    pub fn write_config(&self, config: &RunConfig) -> Result<(), RunDirError> {
-        self.replace(CONFIG, config.effective()?.as_bytes())
+    /// [`RunDirError::Io`] where it cannot be written.
+    pub fn write_config(&self, effective: &str) -> Result<(), RunDirError> {
+        self.replace(CONFIG, effective.as_bytes())
     }
 
     /// Reads `config.toml` back.
@@ -119,6 +119,15 @@ impl RunDir {
     /// [`RunDirError::Config`] saying what is wrong with it.
     pub fn read_config(&self) -> Result<RunConfig, RunDirError> {
         Ok(config::load(&self.path.join(CONFIG), &[])?)
+    }
+
+    /// Reads `config.toml` of a run of either kind.
+    ///
+    /// # Errors
+    ///
+    /// [`RunDirError::Config`] saying what is wrong with it.
+    pub fn read_any_config(&self) -> Result<AnyConfig, RunDirError> {
+        Ok(config::load_any(&self.path.join(CONFIG), &[])?)
     }
 
     /// Writes `env.json`.

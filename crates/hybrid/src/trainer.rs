@@ -11,6 +11,7 @@ mod state;
 pub use ppo_step::{Mix, PpoStats};
 pub use sft_step::SftStats;
 pub use state::TrainerState;
+pub(crate) use state::{restored, saved};
 
 use hybrid_data::encode::Encoded;
 use hybrid_data::tokenizer::Tokenizer;

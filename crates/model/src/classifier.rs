@@ -23,6 +23,8 @@ use crate::weights::layout::ParameterSource;
 use crate::weights::save;
 use head::SequenceHead;
 
+pub(crate) use head::{HeadStyle, parameters_of, style};
+
 /// One answer for each row.
 #[derive(Module, Debug)]
 pub struct SequenceClassifier {
@@ -43,9 +45,9 @@ impl SequenceClassifier {
     pub fn load(directory: &Path, device: &Device) -> Result<Self, WeightsError> {
         let mut folder = Folder::open(directory)?;
         let labels = labels(&folder)?;
-        let style = head::style(&folder.config);
+        let style = style(&folder.config);
         if let TrunkConfig::Encoder(config) = &mut folder.config {
-            config.pooler = style == head::HeadStyle::Pooler;
+            config.pooler = style == HeadStyle::Pooler;
         }
         let (trunk, task) = folder.read(&head::parameters(&folder.config, labels.count()))?;
         let head = SequenceHead::blank(&folder.config, labels.count(), device);
@@ -109,7 +111,7 @@ impl SequenceClassifier {
         head: &BTreeMap<String, Vec<f32>>,
     ) -> Vec<save::Stored> {
         let (width, labels) = (self.trunk.width(), self.labels.count());
-        let parameters = head::parameters_of(self.head.style(), width, labels);
+        let parameters = parameters_of(self.head.style(), width, labels);
         to_stored(&self.trunk, trunk, &parameters, head)
     }
 }

@@ -174,6 +174,13 @@ impl Encoder {
         Some(pooler.forward(states.first().unsqueeze()).squeeze_dim::<2>(0).tanh())
     }
 
+    /// Takes the pooler off, where there is one.
+    pub(crate) fn take_pooler(&mut self) -> Option<Projection> {
+        let pooler = self.pooler.take()?;
+        Arc::make_mut(&mut self.config).pooler = false;
+        Some(pooler)
+    }
+
     /// Runs the first `layers` layers and shows the states after each, the embeddings first; none
     /// for no rows.
     fn walk(

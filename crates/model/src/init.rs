@@ -128,7 +128,7 @@ impl InitConfig {
     }
 }
 
-const STANDARD_DEVIATION: f32 = 0.02;
+pub(crate) const STANDARD_DEVIATION: f32 = 0.02;
 
 /// A decoder with random weights; the same seed gives the same weights on every device.
 #[must_use]
@@ -155,7 +155,7 @@ pub fn init(config: &DecoderConfig, seed: u64, device: &Device) -> Decoder {
 }
 
 /// A standard normal value by the Box–Muller transform.
-fn normal(rng: &mut ChaCha8Rng) -> f32 {
+pub(crate) fn normal(rng: &mut ChaCha8Rng) -> f32 {
     let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
     radius * (std::f32::consts::TAU * rng.random::<f32>()).cos()
 }

@@ -18,7 +18,7 @@
 //! 10. [`encoder`]: the bidirectional network, [`ragged`]: rows of several lengths in, states of real
 //!     tokens out. [`trunk`]: an encoder or a decoder, for heads that stand on either.
 //! 11. [`pooling`] and [`sentence`]: one vector a text. [`classifier`] and [`labels`]: the heads that
-//!     `transformers` saves.
+//!     `transformers` saves. [`heads`]: several heads on one trunk.
 //!
 //! # Shapes
 //!
@@ -34,6 +34,7 @@ pub mod decoder;
 pub mod encoder;
 pub mod family;
 pub mod generate;
+pub mod heads;
 pub mod init;
 pub mod input;
 pub mod labels;
@@ -60,6 +61,7 @@ pub use classifier::{SequenceClassifier, TokenClassifier};
 pub use config::{ConfigError, DecoderConfig};
 pub use decoder::Decoder;
 pub use encoder::{Encoder, EncoderConfig};
+pub use heads::MultiHead;
 pub use input::TokenInput;
 pub use pooling::Pooling;
 pub use ragged::{RaggedStates, RowError, TokenRow};

@@ -1,23 +1,30 @@
 //! From the states of a row's tokens to one vector.
 
 use burn::tensor::{Tensor, TensorData};
+use serde::{Deserialize, Serialize};
 
 use crate::ragged::RaggedStates;
 
 /// How the states of a row become one. Special tokens count as any other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Pooling {
     /// The state of the first token.
+    #[serde(rename = "cls")]
     Cls,
     /// The largest of each coordinate.
+    #[serde(rename = "max")]
     Max,
     /// The mean.
+    #[serde(rename = "mean")]
     Mean,
     /// The sum, divided by the square root of the number of tokens.
+    #[serde(rename = "mean_sqrt_len_tokens")]
     MeanSqrtLen,
     /// The mean weighted by place: token `i`, counted from 1, weighs `i`.
+    #[serde(rename = "weightedmean")]
     WeightedMean,
     /// The state of the last token.
+    #[serde(rename = "lasttoken")]
     LastToken,
 }
 

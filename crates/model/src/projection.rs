@@ -1,6 +1,6 @@
 //! A linear map of hidden states, whose weight can be laid out for decoding.
 
-use burn::module::{Initializer, Module, Param};
+use burn::module::{Initializer, Module, Param, ParamId};
 use burn::tensor::{Device, Tensor};
 use hybrid_kernels::packed::PackedWeight;
 
@@ -35,6 +35,16 @@ impl Projection {
         ops::linear_packed(input, || self.weight.val(), self.packed.as_ref(), bias)
     }
 
+    /// The same values in parameters of their own.
+    pub(crate) fn renewed(&self) -> Self {
+        let bias = self.bias.as_ref();
+        Self {
+            weight: Param::initialized(ParamId::new(), own(self.weight.val())),
+            bias: bias.map(|bias| Param::initialized(ParamId::new(), own(bias.val()))),
+            packed: None,
+        }
+    }
+
     /// Width of its output.
     pub(crate) fn outputs(&self) -> usize {
         let [_, outputs] = self.weight.val().dims();
@@ -45,4 +55,10 @@ impl Projection {
     pub(crate) fn pack(&mut self) {
         self.packed = PackedWeight::new(self.weight.val());
     }
+}
+
+/// A leaf of its own, which records gradients where its device does.
+fn own<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
+    let tensor = tensor.detach();
+    if tensor.device().is_autodiff() { tensor.require_grad() } else { tensor }
 }

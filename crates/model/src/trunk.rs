@@ -7,9 +7,11 @@ use burn::module::Module;
 use burn::tensor::{Device, Gradients, Tensor};
 
 use crate::decoder::Decoder;
+use crate::encoder::family::HeadStyle;
 use crate::encoder::{self, Encoder};
 use crate::family;
 use crate::input::{Rows, TokenInput, int_tensor};
+use crate::projection::Projection;
 use crate::ragged::{self, Limits, RaggedStates, RowError, TokenRow};
 use crate::weights::WeightsError;
 use crate::weights::folder::Folder;
@@ -53,6 +55,60 @@ impl Trunk {
                 self.check(rows)?;
                 Ok(decoder_states(decoder, rows))
             }
+        }
+    }
+
+    /// The states after the first `layers` layers, 0 for the embeddings; of a decoder they can be
+    /// had after the last only.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[n, d]`, one for each token of `rows`
+    ///
+    /// # Errors
+    ///
+    /// [`RowError`] of the first row that cannot be read.
+    ///
+    /// # Panics
+    ///
+    /// When there are fewer layers, or a decoder has more: the caller's mistake.
+    pub fn states_after(
+        &self,
+        rows: &[TokenRow<'_>],
+        layers: usize,
+    ) -> Result<RaggedStates, RowError> {
+        match self {
+            Self::Encoder(encoder) => encoder.states_after(rows, layers),
+            Self::Decoder(_) => {
+                assert_eq!(layers, self.layers(), "a decoder's states are those after all layers");
+                self.states(rows)
+            }
+        }
+    }
+
+    /// Number of layers.
+    #[must_use]
+    pub fn layers(&self) -> usize {
+        match self {
+            Self::Encoder(encoder) => encoder.config().layers,
+            Self::Decoder(decoder) => decoder.config().layers.len(),
+        }
+    }
+
+    /// Takes the pooler off, where there is one.
+    pub(crate) fn take_pooler(&mut self) -> Option<Projection> {
+        match self {
+            Self::Encoder(encoder) => encoder.take_pooler(),
+            Self::Decoder(_) => None,
+        }
+    }
+
+    /// How the family classifies texts.
+    pub(crate) fn head_style(&self) -> HeadStyle {
+        match self {
+            Self::Encoder(encoder) => encoder::family::find(&encoder.config().model_type)
+                .map_or(HeadStyle::Pooler, |family| family.head),
+            Self::Decoder(_) => HeadStyle::LastToken,
         }
     }
 
@@ -115,6 +171,13 @@ impl Trunk {
             Self::Encoder(encoder) => encoder.gradients(gradients),
             Self::Decoder(decoder) => decoder.gradients(gradients),
         }
+    }
+
+    /// Path and number of values of every parameter, in the order of [`Self::values`].
+    #[must_use]
+    pub fn sizes(&self) -> BTreeMap<String, usize> {
+        let size = |source: ParameterSource| (source.parameter, source.shape.iter().product());
+        self.parameters().into_iter().map(size).collect()
     }
 
     /// The `config.json` it came from.

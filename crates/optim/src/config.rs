@@ -29,7 +29,8 @@ pub struct OptimConfig {
     /// Largest global norm of the gradient: all parameters' gradients, taken as one vector, are
     /// scaled down to it. 0 never clips. 0 or more.
     pub max_grad_norm: f64,
-    /// Learning rate of the value head or critic at the schedule's peak; absent means `lr`.
+    /// Learning rate of the value head, critic or task heads at the schedule's peak; absent means
+    /// `lr`.
     /// 0 or more.
     pub value_head_lr: Option<f64>,
 }

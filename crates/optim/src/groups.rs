@@ -12,7 +12,7 @@ pub(crate) struct ParamInfo {
     pub(crate) embedding: bool,
     /// A norm's scale, a bias, or any other vector.
     pub(crate) vector: bool,
-    /// Part of the value head or the critic.
+    /// Part of the value head, the critic or a task head.
     pub(crate) value_head: bool,
     /// The output head.
     pub(crate) head: bool,
@@ -26,7 +26,7 @@ impl ParamInfo {
         Self {
             embedding: any(|name| name.contains("embed") || name == "wte" || name == "wpe"),
             vector,
-            value_head: any(|name| name == "value_head" || name == "critic"),
+            value_head: any(|name| matches!(name, "value_head" | "critic" | "heads")),
             head: any(|name| name == "head" || name == "lm_head"),
             shape,
         }
@@ -75,6 +75,7 @@ mod tests {
         }
         assert!(info("value_head.bias", &[1]).value_head);
         assert!(info("critic.blocks.0.mlp.up.weight", &[4, 4]).value_head);
+        assert!(info("model.heads.0.output.weight", &[4, 2]).value_head);
         assert!(!info("head", &[8, 4]).value_head);
     }
 }

@@ -68,7 +68,19 @@ impl Stepper {
     /// Adds the gradients of one micro-batch to those that the next [`Self::step`] uses. Gradients
     /// of tensors that are no parameters of `module` are dropped.
     pub fn accumulate<M: Module>(&mut self, module: &M, gradients: Gradients) {
-        module.visit(&mut Collect::new(gradients, &mut self.gradients));
+        module.visit(&mut Collect::new(gradients, &mut self.gradients, None));
+    }
+
+    /// As [`Self::accumulate`], each gradient times the factor of its parameter, which is given its
+    /// path in the module tree: several losses, of which the shared part takes another mixture than
+    /// the rest.
+    pub fn accumulate_scaled<M: Module>(
+        &mut self,
+        module: &M,
+        gradients: Gradients,
+        factor: impl Fn(&str) -> f64,
+    ) {
+        module.visit(&mut Collect::new(gradients, &mut self.gradients, Some(&factor)));
     }
 
     /// Steps every parameter that has a gradient, and forgets the gradients.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::check::{self, Problem};
@@ -10,7 +11,7 @@ use super::json::{self, BadValue, Format};
 use super::legacy::{self, Renamed};
 use super::overrides::Override;
 use super::path::{KeyPath, Part};
-use super::{RunConfig, unknown};
+use super::{HeadsConfig, RunConfig, unknown};
 
 /// Reads the TOML or JSON file at `path`, lets the overrides replace values in order, and checks the
 /// whole.
@@ -20,9 +21,7 @@ use super::{RunConfig, unknown};
 /// [`ConfigError`] naming the first thing that is wrong: the file, its syntax, an unknown key with
 /// its full path and the nearest known one, or a value that its key does not take.
 pub fn load(path: &Path, overrides: &[Override]) -> Result<RunConfig, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    parse(&text, path, overrides)
+    parse(&read(path)?, path, overrides)
 }
 
 /// As [`load()`], from the text of the file; `path` is named in messages and its extension says
@@ -32,26 +31,51 @@ pub fn load(path: &Path, overrides: &[Override]) -> Result<RunConfig, ConfigErro
 ///
 /// As [`load()`], but for reading.
 pub fn parse(text: &str, path: &Path, overrides: &[Override]) -> Result<RunConfig, ConfigError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader =
-        Reader { text, path, format: format(text, path), overrides, renamed: Vec::new() };
-    let mut root = reader.read()?;
-    reader.renamed = legacy::rename(&mut root).map_err(|conflict| {
-        let old = KeyPath(vec![Part::Key(conflict.old.to_owned())]);
-        ConfigError::key(reader.place(&old), conflict.old, conflict.problem)
-    })?;
-    for change in overrides {
-        change.apply(&mut root)?;
+    let mut reader = Reader::new(text, path, overrides);
+    let root = reader.root()?;
+    reader.configuration(root, check::check)
+}
+
+/// What a run file describes.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "there is one a program")]
+pub enum AnyConfig {
+    /// A language model is trained.
+    Language(RunConfig),
+    /// Task heads are trained: the file has a `[[head]]` table.
+    Heads(HeadsConfig),
+}
+
+/// As [`load()`], for a file of either kind of run.
+///
+/// # Errors
+///
+/// As [`load()`].
+pub fn load_any(path: &Path, overrides: &[Override]) -> Result<AnyConfig, ConfigError> {
+    parse_any(&read(path)?, path, overrides)
+}
+
+/// As [`parse`], for a text of either kind of run.
+///
+/// # Errors
+///
+/// As [`load()`], but for reading.
+pub fn parse_any(
+    text: &str,
+    path: &Path,
+    overrides: &[Override],
+) -> Result<AnyConfig, ConfigError> {
+    let mut reader = Reader::new(text, path, overrides);
+    let root = reader.root()?;
+    if root.contains_key("head") {
+        return reader.configuration(root, HeadsConfig::check).map(AnyConfig::Heads);
     }
-    // TOML tables have no order; with none in JSON either, both formats give the same bytes.
-    let mut value = Value::Object(root);
-    value.sort_all_objects();
-    let config: RunConfig = serde_path_to_error::deserialize(value)
-        .map_err(|error| reader.refused(&error.path().into(), &error.inner().to_string()))?;
-    match check::check(&config) {
-        Ok(()) => Ok(config),
-        Err(problem) => Err(reader.wrong(problem)),
-    }
+    reader.configuration(root, check::check).map(AnyConfig::Language)
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })
 }
 
 fn format(text: &str, path: &Path) -> Format {
@@ -73,7 +97,42 @@ struct Reader<'a> {
     renamed: Vec<Renamed>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(text: &'a str, path: &'a Path, overrides: &'a [Override]) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        Self { text, path, format: format(text, path), overrides, renamed: Vec::new() }
+    }
+
+    /// All keys under their present names, overrides included.
+    fn root(&mut self) -> Result<Map<String, Value>, ConfigError> {
+        let mut root = self.read()?;
+        self.renamed = legacy::rename(&mut root).map_err(|conflict| {
+            let old = KeyPath(vec![Part::Key(conflict.old.to_owned())]);
+            ConfigError::key(self.place(&old), conflict.old, conflict.problem)
+        })?;
+        for change in self.overrides {
+            change.apply(&mut root)?;
+        }
+        Ok(root)
+    }
+
+    /// The configuration that `root` says, checked.
+    fn configuration<T: DeserializeOwned>(
+        &self,
+        root: Map<String, Value>,
+        check: impl Fn(&T) -> Result<(), Problem>,
+    ) -> Result<T, ConfigError> {
+        // TOML tables have no order; with none in JSON either, both formats give the same bytes.
+        let mut value = Value::Object(root);
+        value.sort_all_objects();
+        let config: T = serde_path_to_error::deserialize(value)
+            .map_err(|error| self.refused(&error.path().into(), &error.inner().to_string()))?;
+        match check(&config) {
+            Ok(()) => Ok(config),
+            Err(problem) => Err(self.wrong(problem)),
+        }
+    }
+
     /// The text as one JSON object without nulls.
     fn read(&self) -> Result<Map<String, Value>, ConfigError> {
         let syntax = |format, error: json::SyntaxError| ConfigError::Syntax {

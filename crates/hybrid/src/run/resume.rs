@@ -1,5 +1,6 @@
 //! Whether a run that is to go on is still the same run.
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::config::RunConfig;
@@ -22,7 +23,12 @@ const FREE: [&str; 2] = ["output", "eval"];
 pub(super) fn open(config: &RunConfig) -> Result<RunDir, HybridError> {
     let dir = RunDir::resume(&config.output.dir)?;
     let begun = dir.read_config()?;
-    match first_difference(&begun, config) {
+    same(dir, &begun, config)
+}
+
+/// `dir`, where `now` is what its run was begun with.
+pub(crate) fn same<T: Serialize>(dir: RunDir, begun: &T, now: &T) -> Result<RunDir, HybridError> {
+    match first_difference(begun, now) {
         None => Ok(dir),
         Some(Difference { key, begun, now }) => Err(HybridError::Resume {
             path: dir.path().to_owned(),
@@ -43,9 +49,9 @@ struct Difference {
 }
 
 /// The first key, in the order of the configuration, that differs outside [`FREE`].
-fn first_difference(begun: &RunConfig, now: &RunConfig) -> Option<Difference> {
+fn first_difference<T: Serialize>(begun: &T, now: &T) -> Option<Difference> {
     // Both were read or checked before: they can be written.
-    let table = |config| match serde_json::to_value(config) {
+    let table = |config: &T| match serde_json::to_value(config) {
         Ok(Value::Object(mut table)) => {
             table.retain(|key, _| !FREE.contains(&key.as_str()));
             table

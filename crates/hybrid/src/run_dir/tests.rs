@@ -23,7 +23,7 @@ fn a_new_run_makes_its_folder_and_says_what_it_is() {
     let base = folder();
     let path = base.path().join("runs/a");
     let run = RunDir::create(&path).expect("a new folder");
-    run.write_config(&small()).expect("a configuration");
+    run.write_config(&small().effective().expect("TOML")).expect("a configuration");
     assert_eq!(run.read_config().expect("what was written"), small());
     let environment = Environment::new("cpu", &["flex"]);
     run.write_environment(&environment).expect("an environment");
@@ -43,7 +43,10 @@ fn a_new_run_makes_its_folder_and_says_what_it_is() {
 fn a_run_is_never_overwritten() {
     let base = folder();
     let path = base.path().join("a");
-    RunDir::create(&path).expect("a new folder").write_config(&small()).expect("a configuration");
+    RunDir::create(&path)
+        .expect("a new folder")
+        .write_config(&small().effective().expect("TOML"))
+        .expect("a configuration");
     let error = RunDir::create(&path).expect_err("a run");
     assert!(error.is_bad_input());
     insta::assert_snapshot!(message(&error, base.path()), @"`DIR/a` holds a run already: go on with it by `--resume`, or give this run another `output.dir`");

@@ -166,7 +166,7 @@ fn restore_values(
     Ok(())
 }
 
-fn saved(tensor: StateTensor) -> SavedTensor {
+pub(crate) fn saved(tensor: StateTensor) -> SavedTensor {
     let data = match tensor.data {
         StateData::F32(values) => SavedData::F32(values),
         StateData::U8(values) => SavedData::U8(values),
@@ -174,7 +174,7 @@ fn saved(tensor: StateTensor) -> SavedTensor {
     SavedTensor { shape: tensor.shape, data }
 }
 
-fn restored(tensor: SavedTensor) -> StateTensor {
+pub(crate) fn restored(tensor: SavedTensor) -> StateTensor {
     let data = match tensor.data {
         SavedData::F32(values) => StateData::F32(values),
         SavedData::U8(values) => StateData::U8(values),

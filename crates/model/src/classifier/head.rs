@@ -12,7 +12,7 @@ use crate::trunk::Trunk;
 use crate::weights::folder::{HEAD, TrunkConfig};
 use crate::weights::layout::ParameterSource;
 
-pub(super) use crate::encoder::family::HeadStyle;
+pub(crate) use crate::encoder::family::HeadStyle;
 
 /// One state of a row, perhaps a dense layer, then the labels.
 #[derive(Module, Debug)]
@@ -58,7 +58,7 @@ impl SequenceHead {
 }
 
 /// How the family of this trunk classifies sequences.
-pub(super) fn style(config: &TrunkConfig) -> HeadStyle {
+pub(crate) fn style(config: &TrunkConfig) -> HeadStyle {
     match config {
         TrunkConfig::Encoder(config) => encoder::family::find(&config.model_type)
             .map_or(HeadStyle::Pooler, |family| family.head),
@@ -72,7 +72,7 @@ pub(super) fn parameters(config: &TrunkConfig, labels: usize) -> Vec<ParameterSo
 }
 
 /// The same by the head's own sizes.
-pub(super) fn parameters_of(style: HeadStyle, d: usize, labels: usize) -> Vec<ParameterSource> {
+pub(crate) fn parameters_of(style: HeadStyle, d: usize, labels: usize) -> Vec<ParameterSource> {
     let (dense, output) = match style {
         HeadStyle::Pooler => (None, "classifier"),
         HeadStyle::DenseTanh => (Some("classifier.dense"), "classifier.out_proj"),

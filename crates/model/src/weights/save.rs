@@ -105,7 +105,7 @@ fn sync(path: &Path) -> Result<(), WeightsError> {
 }
 
 /// The class of `transformers` that holds the model with its head.
-fn architecture(model_type: &str) -> Option<&'static str> {
+pub(crate) fn architecture(model_type: &str) -> Option<&'static str> {
     Some(match model_type {
         "gemma2" => "Gemma2ForCausalLM",
         "gemma3_text" => "Gemma3ForCausalLM",

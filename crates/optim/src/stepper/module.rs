@@ -54,11 +54,17 @@ pub(super) struct Collect<'a> {
     path: Vec<String>,
     gradients: Gradients,
     sums: &'a mut BTreeMap<String, Tensor<1>>,
+    /// What the gradient of a parameter is multiplied by, where that is anything.
+    factor: Option<&'a dyn Fn(&str) -> f64>,
 }
 
 impl<'a> Collect<'a> {
-    pub(super) fn new(gradients: Gradients, sums: &'a mut BTreeMap<String, Tensor<1>>) -> Self {
-        Self { path: Vec::new(), gradients, sums }
+    pub(super) fn new(
+        gradients: Gradients,
+        sums: &'a mut BTreeMap<String, Tensor<1>>,
+        factor: Option<&'a dyn Fn(&str) -> f64>,
+    ) -> Self {
+        Self { path: Vec::new(), gradients, sums, factor }
     }
 }
 
@@ -79,6 +85,10 @@ impl ModuleVisitor for Collect<'_> {
         let n = gradient.dims().iter().product::<usize>();
         let gradient: Tensor<1> = gradient.reshape([n]);
         let path = self.path.join(".");
+        let gradient = match self.factor {
+            Some(factor) => gradient * factor(&path),
+            None => gradient,
+        };
         let sum = match self.sums.remove(&path) {
             Some(sum) => accumulate(sum, gradient),
             None => gradient,

@@ -1,0 +1,192 @@
+//! Rows of files to token rows and targets.
+
+mod columns;
+
+use hybrid_data::config::Validation;
+use hybrid_data::load::Source;
+use hybrid_data::reader::{ReadOptions, read_rows};
+use hybrid_data::select::{holdout, shuffle, split};
+use hybrid_data::tokenizer::Tokenizer;
+use hybrid_data::view::View;
+use hybrid_heads::{LabelSet, TaskKind};
+
+use super::task::Task;
+use crate::config::TaskConfig;
+use crate::error::HybridError;
+use columns::{Raw, RawTarget};
+
+/// The files of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TaskSources {
+    /// Files of `data.train`.
+    pub train: Vec<Source>,
+    /// Files of `data.validation` where it is a name; else empty.
+    pub validation: Vec<Source>,
+}
+
+/// A task with its rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskRows {
+    /// The task.
+    pub task: Task,
+    /// What is trained on.
+    pub train: Vec<Example>,
+    /// What is measured on; none of `train` is in it.
+    pub held_out: Vec<Example>,
+}
+
+/// One row of a task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// The text, or the two of a preference, the better first.
+    pub rows: Vec<TextRow>,
+    /// What the head should say.
+    pub target: Target,
+    /// The text as it was, for rewards and for people.
+    pub text: String,
+}
+
+/// A text as tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextRow {
+    /// The tokens, special ones included; at least one.
+    pub ids: Vec<u32>,
+    /// The word that each token belongs to, where the task is about words; else empty.
+    pub words: Vec<Option<usize>>,
+}
+
+/// What a head should say of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// The id of its class.
+    Class(usize),
+    /// The share of each label, or the numbers of a regression.
+    Numbers(Vec<Option<f32>>),
+    /// The tag of each word.
+    Tags(Vec<usize>),
+    /// The first of two texts is better, by this margin at least.
+    Preferred(f32),
+}
+
+impl Example {
+    /// Tokens of its longest text.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.rows.iter().map(|row| row.ids.len()).max().unwrap_or(0)
+    }
+}
+
+/// Reads what `config` describes; the same seed gives the same examples in the same order.
+///
+/// # Errors
+///
+/// [`HybridError`] for files that cannot be read, rows without what the task needs, labels that are
+/// unknown, and data of which nothing is left.
+pub fn read(
+    config: &TaskConfig,
+    sources: &TaskSources,
+    tokenizer: &Tokenizer,
+    max_length: usize,
+    seed: u64,
+) -> Result<TaskRows, HybridError> {
+    let mut train = rows_of(config, &sources.train)?;
+    if config.data.shuffle {
+        train = shuffle(train, seed);
+    }
+    if let Some(count) = config.data.select {
+        if count > train.len() {
+            return Err(HybridError::Missing(format!(
+                "the head `{}` asks for {count} rows by `data.select`, but its data has {}",
+                config.task,
+                train.len()
+            )));
+        }
+        train.truncate(count);
+    }
+    let (train, held_out) = match &config.data.validation {
+        Some(Validation::Source(_)) => (train, rows_of(config, &sources.validation)?),
+        other => {
+            let count = holdout(other.as_ref(), train.len())?;
+            split(train, count, seed)
+        }
+    };
+    if train.is_empty() {
+        return Err(HybridError::Missing(format!(
+            "the head `{}` has no rows to learn from",
+            config.task
+        )));
+    }
+    let task = task(config, &train, max_length)?;
+    let train = encoded(&task, train, tokenizer)?;
+    let held_out = encoded(&task, held_out, tokenizer)?;
+    Ok(TaskRows { task, train, held_out })
+}
+
+fn rows_of(config: &TaskConfig, sources: &[Source]) -> Result<Vec<Raw>, HybridError> {
+    let own = View { clean_html: config.data.clean_html, ..View::default() };
+    let mut found = Vec::new();
+    for source in sources {
+        for row in read_rows(&source.paths, &ReadOptions::default())? {
+            let row = row?;
+            if source.view.sees(&row.columns) {
+                let seen = |text: String| own.text(source.view.text(text));
+                found.push(columns::read(config, &row, seen)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The task, with the labels of its training rows where none are given.
+fn task(config: &TaskConfig, train: &[Raw], max_length: usize) -> Result<Task, HybridError> {
+    let given = config.labels.as_ref().map(|labels| LabelSet::new(labels.iter().cloned()));
+    let labels = match (config.kind, given) {
+        (TaskKind::Pairwise, _) => None,
+        (_, Some(given)) => Some(given?),
+        (TaskKind::Classification | TaskKind::Tagging, None) => {
+            Some(LabelSet::from_data(train.iter().flat_map(Raw::labels))?)
+        }
+        _ => None,
+    };
+    let numbers = train.iter().map(Raw::numbers).max().unwrap_or(1);
+    let outputs = match (&labels, config.kind) {
+        (Some(labels), _) => labels.len(),
+        (None, TaskKind::Regression) => numbers.max(1),
+        (None, _) => 1,
+    };
+    if config.kind == TaskKind::Classification && outputs < 2 {
+        return Err(HybridError::Missing(format!(
+            "every row of the head `{}` has the same label; a classification needs two at least",
+            config.task
+        )));
+    }
+    let separator = config.data.prompt.as_ref().map(|_| "\n".to_owned());
+    let name = config.task.clone();
+    Ok(Task { name, kind: config.kind, labels, outputs, max_length, separator, scale: None })
+}
+
+fn encoded(task: &Task, raw: Vec<Raw>, tokenizer: &Tokenizer) -> Result<Vec<Example>, HybridError> {
+    let joined = |row: &Raw| -> Vec<String> {
+        row.texts.iter().map(|text| task.joined(row.prompt.as_deref(), text)).collect()
+    };
+    let texts: Vec<Vec<String>> = raw.iter().map(joined).collect();
+    let flat: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
+    let mut rows = match task.kind {
+        TaskKind::Tagging => Vec::new(),
+        _ => task.rows(&flat, tokenizer)?,
+    }
+    .into_iter();
+    let mut examples = Vec::with_capacity(raw.len());
+    for (row, texts) in raw.into_iter().zip(&texts) {
+        let rows = match &row.target {
+            RawTarget::Tags { words, .. } => vec![task.row_of_words(words, tokenizer)?],
+            _ => rows.by_ref().take(texts.len()).collect(),
+        };
+        let text = texts.first().cloned().unwrap_or_default();
+        examples.push(Example { rows, target: row.target(task)?, text });
+    }
+    Ok(examples)
+}
+
+#[cfg(test)]
+mod tests;
