@@ -9,6 +9,7 @@ pub(crate) mod export;
 pub(crate) mod generate;
 pub(crate) mod inspect;
 pub(crate) mod merge;
+pub(crate) mod predict;
 pub(crate) mod quickstart;
 pub(crate) mod report;
 pub(crate) mod reward;

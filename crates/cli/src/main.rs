@@ -45,6 +45,8 @@ enum Command {
     Chat(commands::chat::ChatArgs),
     /// Measure perplexity on texts, and rewards of answers
     Eval(commands::eval::EvalArgs),
+    /// Ask a trained task head about texts
+    Predict(commands::predict::PredictArgs),
     /// Show examples as tokens, the trained ones marked
     Inspect(commands::inspect::InspectArgs),
     /// Score texts by a reward spec
@@ -81,6 +83,7 @@ fn run(args: Args) -> Result<()> {
         Command::Generate(args) => commands::generate::run(&args, &ui),
         Command::Chat(args) => commands::chat::run(&args, &ui),
         Command::Eval(args) => commands::eval::run(&args, &ui),
+        Command::Predict(args) => commands::predict::run(&args, &ui),
         Command::Inspect(args) => commands::inspect::run(&args, &ui),
         Command::Reward(args) => commands::reward::run(&args, &ui),
         Command::Report(args) => commands::report::run(&args, &ui),

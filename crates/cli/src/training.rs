@@ -1,6 +1,7 @@
 //! A run from its configuration to its report, as `train` and `quickstart` do it.
 
 mod events;
+pub(crate) mod heads;
 pub(crate) mod parts;
 mod progress;
 pub(crate) mod summary;
@@ -18,7 +19,7 @@ use crate::exit::Interrupted;
 use crate::interrupt;
 use crate::ui::Ui;
 use events::Events;
-use progress::Progress;
+use progress::{Plan, Progress};
 
 /// A run to do.
 #[derive(Debug)]
@@ -41,6 +42,15 @@ pub(crate) struct Finished {
     pub(crate) report: PathBuf,
 }
 
+impl Finished {
+    /// Writes the page about a run that ended.
+    fn new(outcome: Outcome) -> Result<Self> {
+        let report = outcome.run_dir.join(REPORT);
+        write_report(&outcome.run_dir, &report)?;
+        Ok(Self { outcome, report })
+    }
+}
+
 /// The page in a run directory.
 pub(crate) const REPORT: &str = "report.html";
 
@@ -58,13 +68,15 @@ impl Training {
         let dir = &config.output.dir;
         let events =
             config.output.tensorboard.then(|| Events::open(dir, resume.then_some(done + 1)));
-        let mut progress = Progress::new(&config, done, events, limit, ui);
+        let plan = Plan {
+            steps: config.total_steps(),
+            phases: config.phase.iter().map(|phase| phase.kind.name()).collect(),
+            log_every: config.output.log_every,
+        };
+        let mut progress = Progress::new(plan, done, events, limit, ui);
         let outcome = run.finish(&mut progress);
         progress.finish();
-        let outcome = outcome?;
-        let report = outcome.run_dir.join(REPORT);
-        write_report(&outcome.run_dir, &report)?;
-        Ok(Finished { outcome, report })
+        Finished::new(outcome?)
     }
 }
 

@@ -10,7 +10,7 @@ mod files;
 
 pub use ema::Ema;
 pub use error::MergeError;
-pub use files::{copy_folder, merge_folders, read_folder};
+pub use files::{check_empty, copy_folder, merge_folders, read_folder};
 
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use clap::Args;
-use hybrid::config::{self, BYTE_TOKENIZER, InitSection, RunConfig};
+use hybrid::config::{self, AnyConfig, BYTE_TOKENIZER, HeadsConfig, InitSection, RunConfig};
 use hybrid_assets::Kind;
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::config::DecoderConfig;
@@ -31,7 +31,16 @@ pub(crate) struct CheckArgs {
 }
 
 pub(crate) fn run(args: &CheckArgs, ui: &Ui) -> Result<()> {
-    let config = args.config.load()?;
+    let config = match args.config.load()? {
+        AnyConfig::Language(config) => config,
+        AnyConfig::Heads(config) => {
+            let feedback = config.head.iter().filter_map(|head| head.feedback.as_ref());
+            for spec in feedback.filter_map(|feedback| feedback.reward.as_ref()) {
+                parts::check_reward(spec, ui)?;
+            }
+            return print_heads(&config, ui);
+        }
+    };
     if let Some(spec) = &config.reward {
         parts::check_reward(spec, ui)?;
     }
@@ -72,6 +81,18 @@ pub(crate) fn print(config: &RunConfig, decoder: Option<&DecoderConfig>, ui: &Ui
         None => writeln!(out, "# memory: not known before the model is fetched")?,
     }
     Ok(())
+}
+
+/// Prints the effective configuration of a run of task heads.
+pub(crate) fn print_heads(config: &HeadsConfig, ui: &Ui) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    if ui.json {
+        let config_json = serde_json::to_value(config)?;
+        let line = json!({ "config": config_json, "steps": config.total_steps() });
+        return Ok(writeln!(out, "{line}")?);
+    }
+    writeln!(out, "{}", config.effective()?)?;
+    Ok(writeln!(out, "# {} steps", config.total_steps())?)
 }
 
 /// The sizes of the model, where they are known without fetching anything.

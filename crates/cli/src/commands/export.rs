@@ -1,13 +1,17 @@
 //! `hybrid export`: a run's weights for other programs.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
+use hybrid::heads::Predictor;
+use hybrid::heads::task::TASKS;
 use hybrid::merge;
 use serde_json::json;
 
+use super::predict;
+use crate::device::DeviceChoice;
 use crate::exit::BadInput;
 use crate::model;
 use crate::ui::Ui;
@@ -17,12 +21,16 @@ use crate::ui::Ui;
 #[command(after_help = "Example: hybrid export runs/imdb ./imdb-model
 
 The folder holds config.json, model.safetensors and the tokenizer, as `transformers` loads them with
-AutoModelForCausalLM.from_pretrained(\"./imdb-model\").")]
+AutoModelForCausalLM.from_pretrained(\"./imdb-model\"). Of a run of task heads one head is written, as
+AutoModelForSequenceClassification, AutoModelForTokenClassification or the like loads it.")]
 pub(crate) struct ExportArgs {
     /// The run directory, whose newest complete checkpoint is taken; or a checkpoint
     run_dir: PathBuf,
     /// The folder to write; must be empty or absent
     dir: PathBuf,
+    /// Which head of a run of task heads; may be left out where it has one
+    #[arg(long, value_name = "NAME")]
+    task: Option<String>,
 }
 
 pub(crate) fn run(args: &ExportArgs, ui: &Ui) -> Result<()> {
@@ -34,11 +42,29 @@ pub(crate) fn run(args: &ExportArgs, ui: &Ui) -> Result<()> {
         )));
     }
     let checkpoint = model::weights_path(from.clone())?;
-    merge::copy_folder(&checkpoint, to)?;
+    if checkpoint.join(TASKS).is_file() {
+        export_head(&checkpoint, args.task.as_deref(), to)?;
+    } else if args.task.is_some() {
+        return Err(BadInput::error(format!(
+            "`--task` names a task head, but `{}` has none",
+            from.display()
+        )));
+    } else {
+        merge::copy_folder(&checkpoint, to)?;
+    }
     let mut out = std::io::stdout().lock();
     if ui.json {
         let (checkpoint, dir) = (checkpoint.to_string_lossy(), to.to_string_lossy());
         return Ok(writeln!(out, "{}", json!({ "checkpoint": checkpoint, "dir": dir }))?);
     }
     Ok(writeln!(out, "{}", to.display())?)
+}
+
+/// Writes one head with its trunk.
+fn export_head(checkpoint: &Path, task: Option<&str>, to: &Path) -> Result<()> {
+    let predictor = Predictor::load(checkpoint, &DeviceChoice::default().open()?)?;
+    let place = predict::task(&predictor, task)?;
+    merge::check_empty(to)?;
+    predictor.export(place, to)?;
+    Ok(())
 }

@@ -15,6 +15,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use hybrid_rewards::Registry;
 
+pub(crate) use self::rows::open as open_rows;
 pub(crate) use self::spec::read as read_spec;
 pub(crate) use self::summary::number;
 

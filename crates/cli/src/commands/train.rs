@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use hybrid::config::{self, Override, RunConfig};
+use hybrid::config::{self, AnyConfig, Override};
 
 use super::check;
 use crate::device::DeviceChoice;
-use crate::training::{self, Training, parts, summary};
+use crate::training::{self, Training, heads, parts, summary};
 use crate::ui::Ui;
 
 /// Arguments of `hybrid train`.
@@ -17,6 +17,9 @@ use crate::ui::Ui;
   hybrid train run.toml
   hybrid train run.toml --set optim.lr=1e-5 --set output.dir=runs/low
   hybrid train runs/low/config.toml --resume
+  hybrid train heads.toml
+
+A file with a [[head]] table trains task heads, any other a language model.
 
 The first Ctrl-C finishes the step and saves, the second ends at once. With --json the last line on
 stdout is one object: run_dir, steps, before, after.")]
@@ -46,9 +49,9 @@ pub(crate) struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    /// The configuration, checked.
-    pub(crate) fn load(&self) -> Result<RunConfig> {
-        Ok(config::load(&self.file, &read_overrides(&self.overrides)?)?)
+    /// The configuration, checked, of a run of either kind.
+    pub(crate) fn load(&self) -> Result<AnyConfig> {
+        Ok(config::load_any(&self.file, &read_overrides(&self.overrides)?)?)
     }
 }
 
@@ -58,15 +61,22 @@ pub(crate) fn read_overrides(texts: &[String]) -> Result<Vec<Override>> {
 }
 
 pub(crate) fn run(args: &TrainArgs, ui: &Ui) -> Result<()> {
-    let config = args.config.load()?;
-    if args.dry_run {
-        training::check_run_dir(&config.output.dir, args.resume)?;
-        let parts = parts::prepare(config, args.device, ui)?;
-        let decoder = parts.decoder.config();
-        return check::print(&parts.config, Some(decoder), ui);
-    }
-    let training = Training { config, device: args.device, resume: args.resume, limit: None };
-    let finished = training.run(ui)?;
+    let TrainArgs { device, resume, .. } = *args;
+    let finished = match args.config.load()? {
+        AnyConfig::Language(config) if args.dry_run => {
+            training::check_run_dir(&config.output.dir, resume)?;
+            let parts = parts::prepare(config, device, ui)?;
+            let decoder = parts.decoder.config();
+            return check::print(&parts.config, Some(decoder), ui);
+        }
+        AnyConfig::Heads(config) if args.dry_run => {
+            training::check_run_dir(&config.output.dir, resume)?;
+            let parts = heads::prepare(config, device, ui)?;
+            return check::print_heads(&parts.config, ui);
+        }
+        AnyConfig::Language(config) => Training { config, device, resume, limit: None }.run(ui)?,
+        AnyConfig::Heads(config) => heads::run(config, device, resume, ui)?,
+    };
     if finished.outcome.interrupted {
         if ui.json {
             summary::print(&finished, ui)?;

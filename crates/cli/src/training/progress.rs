@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use hybrid::config::{PhaseKind, RunConfig};
 use hybrid::run::StepReport;
 use hybrid::{Metrics, Observer};
 use indicatif::ProgressBar;
@@ -15,12 +14,23 @@ use crate::ui::Ui;
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
-    phases: Vec<PhaseKind>,
+    phases: Vec<&'static str>,
     log_every: u64,
     events: Option<Events>,
     deadline: Option<Instant>,
     /// The newest value of each number in the bar.
     shown: Vec<(&'static Shown, f64)>,
+}
+
+/// What a run has ahead.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Steps if it does not end early.
+    pub(super) steps: usize,
+    /// The kind of each phase.
+    pub(super) phases: Vec<&'static str>,
+    /// Steps between two lines of its log.
+    pub(super) log_every: usize,
 }
 
 /// A number in the bar.
@@ -35,25 +45,26 @@ const SHOWN: &[Shown] = &[
     Shown { metric: "sft/loss", label: "SFT loss", decimals: 3 },
     Shown { metric: "rollout/score_mean", label: "score", decimals: 3 },
     Shown { metric: "rollout/ref_kl", label: "KL", decimals: 2 },
+    Shown { metric: "optim/grad_norm", label: "gradient", decimals: 2 },
     Shown { metric: "time/tokens_per_second", label: "tokens/s", decimals: 0 },
 ];
 
 impl Progress {
     /// For a run of which `done` steps are done; at most `limit` long from now on.
     pub(super) fn new(
-        config: &RunConfig,
+        plan: Plan,
         done: u64,
         events: Option<Events>,
         limit: Option<Duration>,
         ui: &Ui,
     ) -> Self {
-        let bar = ui.steps("starting", config.total_steps() as u64);
+        let bar = ui.steps("starting", plan.steps as u64);
         bar.set_position(done);
         bar.enable_steady_tick(Duration::from_millis(500));
         Self {
             bar,
-            phases: config.phase.iter().map(|phase| phase.kind).collect(),
-            log_every: config.output.log_every.max(1) as u64,
+            phases: plan.phases,
+            log_every: plan.log_every.max(1) as u64,
             events,
             deadline: limit.and_then(|limit| Instant::now().checked_add(limit)),
             shown: Vec::new(),
@@ -66,7 +77,7 @@ impl Progress {
     }
 
     fn message(&self, phase: usize) -> String {
-        let kind = self.phases.get(phase).map_or("", |kind| kind.name());
+        let kind = self.phases.get(phase).copied().unwrap_or_default();
         let numbers = self
             .shown
             .iter()

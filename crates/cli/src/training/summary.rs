@@ -1,5 +1,6 @@
 //! What a run came to, as its last words.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use anyhow::Result;
@@ -19,9 +20,10 @@ const TOLD: [(&str, &str, usize); 4] = [
 
 /// The line for programs: `run_dir`, `steps`, `before`, `after`.
 pub(crate) fn as_json(outcome: &Outcome) -> Map<String, Value> {
+    let names: Vec<String> = told(outcome).into_iter().map(|(name, ..)| name).collect();
     let told = |metrics: &Metrics| -> Map<String, Value> {
-        let value = |name: &str| metrics.get(name).map(|value| (name.to_owned(), json!(value)));
-        TOLD.iter().filter_map(|(name, ..)| value(name)).collect()
+        let value = |name: &String| metrics.get(name).map(|value| (name.clone(), json!(value)));
+        names.iter().filter_map(value).collect()
     };
     let mut line = Map::new();
     line.insert("run_dir".to_owned(), json!(outcome.run_dir.to_string_lossy()));
@@ -41,7 +43,7 @@ pub(crate) fn print(finished: &Finished, ui: &Ui) -> Result<()> {
     }
     let rows = rows(outcome);
     if !rows.is_empty() {
-        writeln!(out, "{:<24} {:>10} {:>10}", "held out", "before", "after")?;
+        writeln!(out, "{:<32} {:>10} {:>10}", "held out", "before", "after")?;
     }
     for row in rows {
         writeln!(out, "{row}")?;
@@ -53,13 +55,31 @@ pub(crate) fn print(finished: &Finished, ui: &Ui) -> Result<()> {
 
 /// A line for each measurement that was made.
 fn rows(outcome: &Outcome) -> Vec<String> {
-    let row = |(name, label, decimals): &(&str, &str, usize)| {
+    let row = |(name, label, decimals): &(String, String, usize)| {
         let [before, after] = [&outcome.before, &outcome.after].map(|metrics| metrics.get(name));
         let number = |value: Option<f64>| {
             value.map_or_else(|| "–".to_owned(), |value| format!("{value:.*}", *decimals))
         };
-        let row = format!("{label:<24} {:>10} {:>10}", number(before), number(after));
+        let row = format!("{label:<32} {:>10} {:>10}", number(before), number(after));
         before.or(after).map(|_| row)
     };
-    TOLD.iter().filter_map(row).collect()
+    told(outcome).iter().filter_map(row).collect()
+}
+
+/// What is told: the measurements of a language model, and those of every head, whose names hold
+/// their task's.
+fn told(outcome: &Outcome) -> Vec<(String, String, usize)> {
+    let known = TOLD.map(|(name, label, decimals)| (name.to_owned(), label.to_owned(), decimals));
+    let measured: BTreeSet<&str> =
+        outcome.before.iter().chain(outcome.after.iter()).map(|(name, _)| name).collect();
+    let of_head = |name: &&str| {
+        let own = name.strip_prefix("eval/").unwrap_or_default();
+        // A language model's are `eval/NAME`; ends of intervals stand in the log.
+        own.contains('/') && !own.ends_with("_low") && !own.ends_with("_high")
+    };
+    let heads = measured.into_iter().filter(of_head).map(|name| {
+        let label = name.strip_prefix("eval/").unwrap_or(name).replace('/', ", ");
+        (name.to_owned(), label, 4)
+    });
+    known.into_iter().chain(heads).collect()
 }

@@ -7,6 +7,7 @@ use hybrid_data::tokenizer::Tokenizer;
 use hybrid_heads::TaskKind;
 use hybrid_heads::tagging::{Entity, Scheme};
 use hybrid_model::MultiHead;
+use hybrid_model::heads::Task as Class;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -126,6 +127,31 @@ impl Predictor {
                 known.join(", ")
             ))
         })
+    }
+
+    /// Writes the head of task `task` with trunk and tokenizer so that `transformers` loads it; see
+    /// [`MultiHead::export`]. The rewards of a reward model are written as they are,
+    /// without their scale.
+    ///
+    /// # Errors
+    ///
+    /// [`HybridError::Export`] for a head that `transformers` has no class for, or a file that cannot
+    /// be written.
+    pub fn export(&self, task: usize, directory: &Path) -> Result<(), HybridError> {
+        let Some(own) = self.tasks.get(task) else {
+            return Err(HybridError::Missing(format!("there is no task {task}")));
+        };
+        let class = match own.kind {
+            TaskKind::Tagging => Class::Tokens,
+            TaskKind::Span | TaskKind::SpanOrNone => Class::Question,
+            _ => Class::Sequence,
+        };
+        let names = match &own.labels {
+            Some(labels) => labels.names().to_vec(),
+            None => (0..own.kind.outputs(own.outputs)).map(|id| format!("LABEL_{id}")).collect(),
+        };
+        self.model.export(task, class, &names, own.kind.problem_type(), directory)?;
+        Ok(self.tokenizer.save(directory)?)
     }
 
     /// What the head of task `task`, a place from [`Self::task`], says of each query, in their order;

@@ -278,8 +278,8 @@ impl HeadsTrainer {
         let weighting = config.heads.weighting;
         let shares = if weighting.needs_gradients() {
             let weights: Vec<f64> = parts.iter().map(|part| weight_of(part.task)).collect();
-            let seed = config.seed;
-            surgery::shares(learner, &parts, &weights, weighting, seed, counters.steps, metrics)?
+            let step = (weighting, config.seed, counters.steps);
+            surgery::shares(learner, &parts, &weights, step, metrics)?
         } else {
             parts.iter().map(|part| weight_of(part.task)).collect()
         };

@@ -102,8 +102,21 @@ fn io(action: &'static str, path: &Path, source: io::Error) -> MergeError {
 
 /// Makes a folder, which must not hold anything.
 fn make_empty(folder: &Path) -> Result<(), MergeError> {
-    fs::create_dir_all(folder).map_err(|source| io("create", folder, source))?;
-    let mut entries = fs::read_dir(folder).map_err(|source| io("read", folder, source))?;
+    check_empty(folder)?;
+    fs::create_dir_all(folder).map_err(|source| io("create", folder, source))
+}
+
+/// Refuses a folder that holds something; one that is absent is fine.
+///
+/// # Errors
+///
+/// [`MergeError::NotEmpty`], or [`MergeError::Io`] for what is no folder.
+pub fn check_empty(folder: &Path) -> Result<(), MergeError> {
+    let mut entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(io("read", folder, source)),
+    };
     match entries.next() {
         Some(_) => Err(MergeError::NotEmpty { path: folder.to_owned() }),
         None => Ok(()),

@@ -32,7 +32,7 @@ pub(super) struct Batch {
 }
 
 /// Opens a data file, JSON lines where its name tells nothing else; `None` or `-` is stdin.
-pub(super) fn open(input: Option<&Path>) -> Result<Rows> {
+pub(crate) fn open(input: Option<&Path>) -> Result<Rows> {
     let Some(path) = input.filter(|path| *path != Path::new("-")) else {
         let stdin = Box::new(BufReader::new(std::io::stdin()));
         let name = Path::new("standard input");

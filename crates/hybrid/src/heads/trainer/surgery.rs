@@ -9,15 +9,13 @@ use crate::metrics::Metrics;
 /// How near to the least norm MGDA's point is, as a share of the largest squared gradient norm.
 const TOLERANCE: f64 = 1e-8;
 
-/// The factor of each part's gradient in the trunk's update. Weights scale the gradients before they
-/// are compared.
+/// The factor of each part's gradient in the trunk's update, at `step` of a run whose `weighting`
+/// compares gradients. `weights` scale them before they are compared.
 pub(super) fn shares(
     learner: &Learner,
     parts: &[Part],
     weights: &[f64],
-    weighting: Weighting,
-    seed: u64,
-    step: u64,
+    (weighting, seed, step): (Weighting, u64, u64),
     metrics: &mut Metrics,
 ) -> Result<Vec<f64>, HybridError> {
     let flat: Vec<Vec<f32>> = parts.iter().map(|part| trunk_gradient(learner, part)).collect();

@@ -1,0 +1,102 @@
+//! A run of task heads from its configuration to its report.
+
+use anyhow::{Context, Result};
+use hybrid::config::{HeadsConfig, HeadsPhaseKind, TaskConfig};
+use hybrid::heads::{HeadsParts, HeadsRun, TaskRows, TaskSources, example};
+use hybrid::run_dir::Environment;
+use hybrid_assets::Kind;
+use hybrid_data::config::Validation;
+use hybrid_data::load::Source;
+use hybrid_data::tokenizer::Tokenizer;
+use hybrid_model::Trunk;
+
+use super::events::Events;
+use super::progress::{Plan, Progress};
+use super::{Finished, check_run_dir, parts};
+use crate::commands::assets;
+use crate::device::{self, DeviceChoice};
+use crate::interrupt;
+use crate::ui::Ui;
+
+/// Finds and reads everything that `config` names.
+///
+/// # Errors
+///
+/// Whatever is wrong with a name or with what it stands for.
+pub(crate) fn prepare(config: HeadsConfig, choice: DeviceChoice, ui: &Ui) -> Result<HeadsParts> {
+    let device = choice.open()?;
+    let mut rewards = Vec::with_capacity(config.head.len());
+    for head in &config.head {
+        let spec = head.feedback.as_ref().and_then(|feedback| feedback.reward.as_ref());
+        rewards.push(spec.map(|spec| parts::reward(spec, choice, ui)).transpose()?);
+    }
+    let base = assets::resolve_model_path(&config.model.base, ui).context("`model.base`")?;
+    let tokenizer = Tokenizer::from_path(&base)?;
+    let mut rows = Vec::with_capacity(config.head.len());
+    for (place, head) in config.head.iter().enumerate() {
+        let read = read_task(head, &tokenizer, config.train.max_length, config.seed, ui);
+        rows.push(read.with_context(|| format!("`head[{place}].data`"))?);
+    }
+    let spinner = ui.spinner(&format!("loading {}", config.model.base));
+    let trunk = Trunk::load(&base, &device.autodiff())?;
+    spinner.finish_and_clear();
+    let environment = Environment::new(&choice.to_string(), &device::features());
+    Ok(HeadsParts { config, trunk, tokenizer, rows, rewards, environment })
+}
+
+fn read_task(
+    head: &TaskConfig,
+    tokenizer: &Tokenizer,
+    max_length: usize,
+    seed: u64,
+    ui: &Ui,
+) -> Result<TaskRows> {
+    let find = |name: &str, splits: &[&str]| -> Result<Source> {
+        Ok(assets::source(&assets::resolve(name, Kind::Data, ui)?, splits))
+    };
+    let train = head.data.train.0.iter().map(|name| find(name, &["train"]));
+    let validation = match &head.data.validation {
+        Some(Validation::Source(name)) => vec![find(name, &["validation", "test"])?],
+        _ => Vec::new(),
+    };
+    let sources = TaskSources { train: train.collect::<Result<_>>()?, validation };
+    let spinner = ui.spinner(&format!("reading the data of {}", head.task));
+    let rows = example::read(head, &sources, tokenizer, max_length, seed)?;
+    spinner.finish_and_clear();
+    Ok(rows)
+}
+
+/// Does the run and writes its report.
+///
+/// # Errors
+///
+/// Whatever ends it before its time.
+pub(crate) fn run(
+    config: HeadsConfig,
+    choice: DeviceChoice,
+    resume: bool,
+    ui: &Ui,
+) -> Result<Finished> {
+    // Before a model is fetched and read for nothing.
+    check_run_dir(&config.output.dir, resume)?;
+    let parts = prepare(config.clone(), choice, ui)?;
+    // While it is still loading, Ctrl-C ends the program: there is nothing to save.
+    interrupt::listen(ui)?;
+    let run = HeadsRun::open(parts, resume)?;
+    let done = run.trainer().counters().steps;
+    let dir = &config.output.dir;
+    let events = config.output.tensorboard.then(|| Events::open(dir, resume.then_some(done + 1)));
+    let name = |kind: HeadsPhaseKind| match kind {
+        HeadsPhaseKind::Heads => "heads",
+        HeadsPhaseKind::RewardModel => "reward-model",
+    };
+    let plan = Plan {
+        steps: config.total_steps(),
+        phases: config.phase.iter().map(|phase| name(phase.kind)).collect(),
+        log_every: config.output.log_every,
+    };
+    let mut progress = Progress::new(plan, done, events, None, ui);
+    let outcome = run.finish(&mut progress);
+    progress.finish();
+    Finished::new(outcome?)
+}
