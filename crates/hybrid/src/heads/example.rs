@@ -123,12 +123,13 @@ pub fn read(
 }
 
 fn rows_of(config: &TaskConfig, sources: &[Source]) -> Result<Vec<Raw>, HybridError> {
-    let own = View { clean_html: config.data.clean_html, ..View::default() };
+    let (clean_html, rows) = (config.data.clean_html, config.data.rows.clone());
+    let own = View { rows, clean_html, ..View::default() };
     let mut found = Vec::new();
     for source in sources {
         for row in read_rows(&source.paths, &ReadOptions::default())? {
             let row = row?;
-            if source.view.sees(&row.columns) {
+            if source.view.sees(&row.columns) && own.sees(&row.columns) {
                 let seen = |text: String| own.text(source.view.text(text));
                 found.push(columns::read(config, &row, seen)?);
             }

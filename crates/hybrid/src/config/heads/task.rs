@@ -1,5 +1,7 @@
 //! A `[[head]]` table: one task, its data and its loss.
 
+use std::collections::BTreeMap;
+
 use hybrid_data::config::{Sources, Validation};
 use hybrid_heads::TaskKind;
 use hybrid_heads::losses::RegressionLoss;
@@ -72,6 +74,9 @@ pub struct TaskData {
     /// measures nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
+    /// Only rows whose columns have these values, as `{ source = "imdb" }`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rows: BTreeMap<String, String>,
     /// Shuffle before `select` takes the first rows.
     pub shuffle: bool,
     /// Keep this many rows; absent means all. At least 1.
@@ -106,6 +111,7 @@ impl Default for TaskData {
         Self {
             train: Sources::default(),
             validation: None,
+            rows: BTreeMap::new(),
             shuffle: true,
             select: None,
             clean_html: false,

@@ -1,1 +1,87 @@
+use std::path::Path;
 
+use super::*;
+use crate::config::{AnyConfig, parse_any};
+
+const SMALL: &str = "model.base = \"m\"\n[[head]]\ntask = \"t\"\nkind = \"classification\"\n\
+                     data.train = \"rows.jsonl\"\n[[phase]]\nkind = \"heads\"\nsteps = 3\n";
+
+fn read(text: &str) -> Result<HeadsConfig, String> {
+    match parse_any(text, Path::new("heads.toml"), &[]) {
+        Ok(AnyConfig::Heads(config)) => Ok(config),
+        Ok(AnyConfig::Language(_)) => Err("no run of heads".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What is said of [`SMALL`] with a line changed or added.
+fn refused(from: &str, to: &str) -> String {
+    let text = SMALL.replacen(from, to, 1);
+    assert_ne!(text, SMALL, "{from}");
+    read(&text).unwrap_err()
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let mut config = read(SMALL).unwrap();
+    let more = [
+        "heads.mixing = { temperature = { temperature = 2.0 } }",
+        "heads.order = { join = { steps = 10 } }",
+        "model.freeze = { below = 2 }",
+        "eval = { every = 5, patience = 2 }",
+    ];
+    for line in more {
+        config = read(&format!("{line}\n{}", config.effective().unwrap())).unwrap_or(config);
+        let again = read(&config.effective().unwrap()).unwrap();
+        assert_eq!(again, config, "{line}");
+    }
+    let text = SMALL.replace(
+        "kind = \"classification\"",
+        "kind = \"classification\"\nlabels = [\"a\", \"b\"]\nclass_weights = [1.0, 2.0]\n\
+         feedback = { coef = 0.5, reward = { type = \"exact_match\" } }",
+    );
+    let config = read(&text).unwrap();
+    assert_eq!(read(&config.effective().unwrap()).unwrap(), config);
+}
+
+#[test]
+fn wrong_keys_and_values_are_named() {
+    for (from, to, expected) in [
+        ("task = ", "tusk = \"x\"\ntask = ", "did you mean `head[0].task`"),
+        ("model.base = \"m\"\n", "", "`model.base` is missing"),
+        ("task = \"t\"", "task = \"a b\"", "`head[0].task`"),
+        ("classification", "clasification", "did you mean `classification`"),
+        ("data.train = \"rows.jsonl\"", "data.text = \"t\"", "`head[0].data.train` is missing"),
+        ("classification", "multi_label", "`head[0].labels` is missing"),
+        ("classification", "span", "cannot be read yet"),
+        ("steps = 3", "steps = 0", "`phase[0].steps` is 0"),
+        ("\"heads\"", "\"reward-model\"", "is none of kind `pairwise`"),
+        ("\"heads\"", "\"sft\"", "`phase[0].kind`"),
+        ("task = ", "label_smoothing = 1.0\ntask = ", "`head[0].label_smoothing` is 1"),
+        ("task = ", "center_coef = 0.1\ntask = ", "belongs to heads of kind `pairwise`"),
+        ("task = ", "labels = [\"x\"]\ntask = ", "at least two"),
+        ("task = ", "labels = [\"x\", \"x\"]\ntask = ", "both label 0 and label 1"),
+        ("task = ", "weight = 0.0\ntask = ", "above 0 for some head"),
+        ("task = ", "feedback.coef = 0.0\ntask = ", "`head[0].feedback.coef` is 0"),
+        ("[[head]]", "eval.patience = 2\n[[head]]", "`eval.every` is 0"),
+        ("[[head]]", "train.max_length = 2\n[[head]]", "`train.max_length` is 2"),
+        ("[[head]]", "optim.warmup_steps = 9\n[[head]]", "at most the 3 steps"),
+    ] {
+        let error = refused(from, to);
+        assert!(error.contains(expected), "{to}: {error}");
+    }
+    let twice = SMALL.replace(
+        "[[phase]]",
+        "[[head]]\ntask = \"t\"\nkind = \"regression\"\ndata.train = \"x\"\n[[phase]]",
+    );
+    assert!(read(&twice).unwrap_err().contains("which another head is, too"));
+}
+
+#[test]
+fn steps_belong_to_their_phases() {
+    let text = format!("{SMALL}[[phase]]\nkind = \"heads\"\nsteps = 2\n");
+    let config = read(&text).unwrap();
+    assert_eq!(config.total_steps(), 5);
+    let phases: Vec<usize> = (0..6).map(|step| config.phase_of(step)).collect();
+    assert_eq!(phases, [0, 0, 0, 1, 1, 2]);
+}

@@ -55,7 +55,8 @@ fn a_label_is_a_grade_and_the_request_is_as_documented() {
 
 #[test]
 fn whatever_the_service_does_training_goes_on_and_lost_rows_are_counted() {
-    let answers: [(&str, fn() -> Say); 9] = [
+    type Answer = (&'static str, fn() -> Say);
+    let answers: [Answer; 9] = [
         ("malformed", || Say::Status(200, "I would say 4".into())),
         ("no label", || says("I would say 4")),
         ("two labels", || says("4 5")),

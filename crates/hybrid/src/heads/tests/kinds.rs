@@ -1,0 +1,162 @@
+//! Every kind of head learns, is measured, and answers.
+
+use serde_json::json;
+
+use super::*;
+use crate::heads::predict::Query;
+use crate::run::NoObserver;
+
+/// Trains to the end; the measurements before and after.
+fn trained(bench: &Bench, text: &str) -> (Predictor, crate::Metrics, crate::Metrics) {
+    let text = format!(
+        "optim = {{ lr = 5e-3, scheduler = \"constant\" }}\ntrain.batch_size = 16\n\
+         train.max_length = 32\n{text}\n[[phase]]\nkind = \"heads\"\nsteps = 60\n"
+    );
+    let config = bench.config(&text);
+    let run = HeadsRun::open(bench.parts(&config).unwrap(), false).unwrap();
+    let outcome = run.finish(&mut NoObserver).unwrap();
+    let checkpoint = crate::checkpoint::newest_complete(&outcome.run_dir).unwrap().path;
+    let predictor = Predictor::load(&checkpoint, &Device::flex()).unwrap();
+    (predictor, outcome.before, outcome.after)
+}
+
+fn ask(predictor: &Predictor, text: &str) -> Value {
+    let query = Query { text: text.to_owned(), ..Query::default() };
+    json!(predictor.predict(0, &[query], 4096).unwrap()[0])
+}
+
+#[test]
+fn classification() {
+    let bench = Bench::new();
+    let file = bench.rows("moods.jsonl", &moods(80));
+    let (predictor, before, after) = trained(
+        &bench,
+        &format!(
+            "[[head]]\ntask = \"mood\"\nkind = \"classification\"\ndata.train = {file:?}\n\
+                  data.validation = 20\nclass_weights = \"balanced\"\n"
+        ),
+    );
+    assert!(after.get("eval/mood/accuracy").unwrap() >= 0.95);
+    assert!(after.get("eval/mood/loss").unwrap() < before.get("eval/mood/loss").unwrap());
+    assert_eq!(after.get("eval/score"), after.get("eval/mood/accuracy"));
+    let (yes, no) = (ask(&predictor, "yes 1234"), ask(&predictor, "no 4321"));
+    assert_eq!((&yes["label"], &no["label"]), (&json!("good"), &json!("bad")));
+    let sum: f64 =
+        yes["probabilities"].as_object().unwrap().values().flat_map(|p| p.as_f64()).sum();
+    assert!((sum - 1.0).abs() < 1e-12);
+    // In batches as alone.
+    let query = |text: &str| Query { text: text.to_owned(), ..Query::default() };
+    let both = [query("no 4321, and a longer text beside"), query("yes 1234")];
+    let together = json!(predictor.predict(0, &both, 4096).unwrap()[1]);
+    let share = |answer: &Value| answer["probabilities"]["good"].as_f64().unwrap();
+    assert!((share(&together) - share(&yes)).abs() < 1e-6);
+}
+
+#[test]
+fn a_head_that_learns_from_rewards_alone() {
+    let bench = Bench::new();
+    let file = bench.rows("moods.jsonl", &moods(80));
+    let (_, before, after) = trained(
+        &bench,
+        &format!(
+            "[[head]]\ntask = \"mood\"\nkind = \"classification\"\ndata.train = {file:?}\n\
+                  data.validation = 20\nfeedback = {{ coef = 1.0, supervised_coef = 0.0 }}\n"
+        ),
+    );
+    assert!(before.get("eval/mood/accuracy").unwrap() < 0.8);
+    assert!(after.get("eval/mood/accuracy").unwrap() >= 0.95);
+}
+
+#[test]
+fn several_labels() {
+    let bench = Bench::new();
+    let row = |place: usize| {
+        let (a, b) = (place % 2 == 0, place % 3 == 0);
+        let text = format!("{}{}", if a { "aaa" } else { "---" }, if b { "bbb" } else { "+++" });
+        json!({ "text": text, "a": f32::from(a), "b": if b { 0.9 } else { 0.1 } })
+    };
+    let file = bench.rows("several.jsonl", &(0..60).map(row).collect::<Vec<_>>());
+    let (predictor, _, after) = trained(
+        &bench,
+        &format!(
+            "[[head]]\ntask = \"both\"\nkind = \"multi_label\"\nlabels = [\"a\", \"b\"]\n\
+                  data.train = {file:?}\ndata.validation = 12\n"
+        ),
+    );
+    assert!(after.get("eval/both/f1_macro").unwrap() >= 0.95);
+    assert!(after.get("eval/both/pearson").unwrap() >= 0.9);
+    assert_eq!(ask(&predictor, "aaa+++")["labels"], json!(["a"]));
+    assert_eq!(ask(&predictor, "aaabbb")["labels"], json!(["a", "b"]));
+}
+
+#[test]
+fn numbers() {
+    let bench = Bench::new();
+    let row = |place: usize| {
+        let count = place % 4;
+        json!({ "text": format!("{}{}", "x".repeat(count), ".".repeat(4 - count)), "label": count })
+    };
+    let file = bench.rows("numbers.jsonl", &(0..60).map(row).collect::<Vec<_>>());
+    let (predictor, _, after) = trained(
+        &bench,
+        &format!(
+            "[[head]]\ntask = \"x\"\nkind = \"regression\"\npooling = \"mean\"\n\
+                  data.train = {file:?}\ndata.validation = 12\n"
+        ),
+    );
+    assert!(after.get("eval/x/pearson").unwrap() >= 0.95);
+    let value = |text: &str| ask(&predictor, text)["values"][0].as_f64().unwrap();
+    assert!(value("xxx.") > value("x...") + 1.0);
+}
+
+#[test]
+fn tags_of_words() {
+    let bench = Bench::new();
+    let row = |place: usize| {
+        let name = ["Ada Bell", "Cy Dove", "Eve Fox"][place % 3];
+        let mut words = vec!["met", "by"];
+        let at = place % 3;
+        let mut tags = vec!["O", "O"];
+        for (offset, part) in name.split(' ').enumerate() {
+            words.insert(at + offset, part);
+            tags.insert(at + offset, if offset == 0 { "B-PER" } else { "I-PER" });
+        }
+        json!({ "tokens": words, "tags": tags })
+    };
+    let file = bench.rows("tags.jsonl", &(0..60).map(row).collect::<Vec<_>>());
+    let (predictor, _, after) = trained(
+        &bench,
+        &format!(
+            "[[head]]\ntask = \"names\"\nkind = \"tagging\"\ndata.train = {file:?}\n\
+                  data.validation = 12\nsub_words = \"all\"\n"
+        ),
+    );
+    assert!(after.get("eval/names/entity_f1").unwrap() >= 0.9);
+    let answer = ask(&predictor, "met Cy Dove by");
+    assert_eq!(answer["entities"], json!([{ "kind": "PER", "start": 1, "end": 3 }]));
+    assert_eq!(answer["tags"], json!(["O", "B-PER", "I-PER", "O"]));
+}
+
+#[test]
+fn preferences() {
+    let bench = Bench::new();
+    let row = |place: usize| json!({ "prompt": format!("{place}?"), "chosen": "polite", "rejected": "rude" });
+    let file = bench.rows("pairs.jsonl", &(0..60).map(row).collect::<Vec<_>>());
+    let (predictor, _, after) = trained(
+        &bench,
+        &format!(
+            "[[head]]\ntask = \"better\"\nkind = \"pairwise\"\ncenter_coef = 0.01\n\
+                  data = {{ train = {file:?}, validation = 12, prompt = \"prompt\" }}\n"
+        ),
+    );
+    assert!(after.get("eval/better/accuracy").unwrap() >= 0.95);
+    let reward = |answer: &str| {
+        let prompt = Some("77?".to_owned());
+        let query = Query { text: answer.to_owned(), prompt, words: None };
+        let answer = json!(predictor.predict(0, &[query], 4096).unwrap()[0]);
+        answer["reward"].as_f64().unwrap()
+    };
+    // Half of the measured texts are of each kind: one deviation above the mean and one below.
+    assert!((reward("polite") - 1.0).abs() < 0.2, "{}", reward("polite"));
+    assert!((reward("rude") + 1.0).abs() < 0.2, "{}", reward("rude"));
+}

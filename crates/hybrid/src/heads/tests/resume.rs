@@ -1,0 +1,98 @@
+//! A run that was interrupted ends as one that was not.
+
+use super::*;
+use crate::run::{Observer, StepReport};
+
+/// Asks for an end after so many steps.
+struct After(u64, u64);
+
+impl Observer for After {
+    fn step(&mut self, report: &StepReport<'_>) {
+        self.1 = report.step;
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.1 >= self.0
+    }
+}
+
+const RUN: &str = "optim = { lr = 1e-3, warmup_steps = 2 }\ntrain.batch_size = 8\n\
+                   eval.every = 2\nheads = { weighting = \"uncertainty\", mixing = \"proportional\" }\n\
+                   phase = [{ kind = \"heads\", steps = 7 }]\n";
+
+fn config(bench: &Bench, run: &str) -> HeadsConfig {
+    let file = bench.rows("moods.jsonl", &moods(40));
+    let head = |name: &str, more: &str| {
+        format!(
+            "[[head]]\ntask = \"{name}\"\nkind = \"classification\"\ndata.train = {file:?}\n\
+             data.validation = 8\n{more}\n"
+        )
+    };
+    let ema = "feedback.options.baseline = { ema = { decay = 0.9 } }";
+    let text = format!("{RUN}{}{}", head("one", ""), head("two", ema));
+    let mut config = bench.config(&text);
+    config.output.dir = bench.path().join(run);
+    config
+}
+
+/// Metrics without times, and the weights of the last checkpoint.
+fn left(run: &Path) -> (Vec<Value>, Vec<u8>) {
+    let lines = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let line = |line: &str| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        line["time_s"] = Value::Null;
+        let metrics = line["metrics"].as_object_mut().unwrap();
+        metrics.retain(|name, _| !name.starts_with("time/"));
+        line
+    };
+    let checkpoint = crate::checkpoint::newest_complete(run).unwrap().path;
+    let state = std::fs::read(checkpoint.join("state.safetensors")).unwrap();
+    let weights = std::fs::read(checkpoint.join("model.safetensors")).unwrap();
+    (lines.lines().map(line).collect(), [weights, state].concat())
+}
+
+#[test]
+fn an_interrupted_run_goes_on_bit_for_bit() {
+    let bench = Bench::new();
+    let whole = config(&bench, "whole");
+    let run = HeadsRun::open(bench.parts(&whole).unwrap(), false).unwrap();
+    let outcome = run.finish(&mut After(u64::MAX, 0)).unwrap();
+    assert_eq!((outcome.steps, outcome.interrupted), (7, false));
+
+    let parts = config(&bench, "parts");
+    for (end, steps) in [(3, 3), (4, 4), (u64::MAX, 7)] {
+        let resume = end != 3;
+        let run = HeadsRun::open(bench.parts(&parts).unwrap(), resume).unwrap();
+        let outcome = run.finish(&mut After(end, 0)).unwrap();
+        assert_eq!(outcome.steps, steps);
+    }
+    let ((metrics, weights), (expected, bytes)) =
+        (left(&parts.output.dir), left(&whole.output.dir));
+    assert_eq!(metrics, expected);
+    assert!(weights == bytes, "the weights or the optimizer's state differ");
+    // What is over does nothing more.
+    let run = HeadsRun::open(bench.parts(&parts).unwrap(), true).unwrap();
+    assert_eq!(run.finish(&mut After(0, 0)).unwrap().steps, 7);
+}
+
+#[test]
+fn another_configuration_is_not_resumed() {
+    let bench = Bench::new();
+    let mut config = config(&bench, "run");
+    let run = HeadsRun::open(bench.parts(&config).unwrap(), false).unwrap();
+    run.finish(&mut After(1, 0)).unwrap();
+    config.train.batch_size = 4;
+    let error = HeadsRun::open(bench.parts(&config).unwrap(), true).unwrap_err().to_string();
+    assert!(error.contains("`train.batch_size` is 4 now, and was 8"), "{error}");
+}
+
+#[test]
+fn a_run_ends_early_without_progress() {
+    let bench = Bench::new();
+    let mut config = config(&bench, "run");
+    config.optim.lr = 1e-9;
+    config.eval.patience = Some(1);
+    let run = HeadsRun::open(bench.parts(&config).unwrap(), false).unwrap();
+    // The first measurement of the run is the best, the second no better.
+    assert_eq!(run.finish(&mut After(u64::MAX, 0)).unwrap().steps, 4);
+}
