@@ -90,6 +90,11 @@ const FAMILIES: &[(&str, &str, &str)] = &[
          rows alike, in each minibatch and epoch that saw it; padding does not count. A value slot is a \
          token at which the critic learns. With `compat = \"trl\"` the estimators are TRL's instead.",
     ),
+    (
+        "heads",
+        "Task heads",
+        "Written on every step of a run of task heads, for the task that it trains. NAME is the task.",
+    ),
     ("kl", "Divergence", "How far the policy has moved, and by which phase."),
     ("eval", "Evaluation", "On held-out data: before, after, and every `[eval] every` steps."),
     ("optim", "Optimizer", "Written on every step."),

@@ -59,7 +59,9 @@ fn read_task(
         Some(Validation::Source(name)) => vec![find(name, &["validation", "test"])?],
         _ => Vec::new(),
     };
-    let sources = TaskSources { train: train.collect::<Result<_>>()?, validation };
+    let neutral = head.data.neutral.iter().flat_map(|neutral| &neutral.train.0);
+    let neutral = neutral.map(|name| find(name, &["train"])).collect::<Result<_>>()?;
+    let sources = TaskSources { train: train.collect::<Result<_>>()?, validation, neutral };
     let spinner = ui.spinner(&format!("reading the data of {}", head.task));
     let rows = example::read(head, &sources, tokenizer, max_length, seed)?;
     spinner.finish_and_clear();

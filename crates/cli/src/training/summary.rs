@@ -74,8 +74,10 @@ fn told(outcome: &Outcome) -> Vec<(String, String, usize)> {
         outcome.before.iter().chain(outcome.after.iter()).map(|(name, _)| name).collect();
     let of_head = |name: &&str| {
         let own = name.strip_prefix("eval/").unwrap_or_default();
-        // A language model's are `eval/NAME`; ends of intervals stand in the log.
-        own.contains('/') && !own.ends_with("_low") && !own.ends_with("_high")
+        // A language model's are `eval/NAME` and `eval/reward/NAME`; ends of intervals stand in the log.
+        let metric = own.split_once('/').map(|(metric, _)| metric);
+        let is_end = |metric: &str| metric.ends_with("_low") || metric.ends_with("_high");
+        metric.is_some_and(|metric| metric != "reward" && !is_end(metric))
     };
     let heads = measured.into_iter().filter(of_head).map(|name| {
         let label = name.strip_prefix("eval/").unwrap_or(name).replace('/', ", ");

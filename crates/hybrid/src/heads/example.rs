@@ -11,7 +11,7 @@ use hybrid_data::view::View;
 use hybrid_heads::{LabelSet, TaskKind};
 
 use super::task::Task;
-use crate::config::TaskConfig;
+use crate::config::{NeutralData, TaskConfig};
 use crate::error::HybridError;
 use columns::{Raw, RawTarget};
 
@@ -22,6 +22,8 @@ pub struct TaskSources {
     pub train: Vec<Source>,
     /// Files of `data.validation` where it is a name; else empty.
     pub validation: Vec<Source>,
+    /// Files of `data.neutral`, where there is any.
+    pub neutral: Vec<Source>,
 }
 
 /// A task with its rows.
@@ -103,6 +105,18 @@ pub fn read(
         }
         train.truncate(count);
     }
+    if let Some(neutral) = &config.data.neutral {
+        let found = shuffle(neutral_rows(config, neutral, &sources.neutral)?, seed);
+        if found.len() < neutral.select {
+            return Err(HybridError::Missing(format!(
+                "the head `{}` asks for {} neutral rows, but its data has {}",
+                config.task,
+                neutral.select,
+                found.len()
+            )));
+        }
+        train.extend(found.into_iter().take(neutral.select));
+    }
     let (train, held_out) = match &config.data.validation {
         Some(Validation::Source(_)) => (train, rows_of(config, &sources.validation)?),
         other => {
@@ -132,6 +146,27 @@ fn rows_of(config: &TaskConfig, sources: &[Source]) -> Result<Vec<Raw>, HybridEr
             if source.view.sees(&row.columns) && own.sees(&row.columns) {
                 let seen = |text: String| own.text(source.view.text(text));
                 found.push(columns::read(config, &row, seen)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Texts of which no label holds.
+fn neutral_rows(
+    config: &TaskConfig,
+    neutral: &NeutralData,
+    sources: &[Source],
+) -> Result<Vec<Raw>, HybridError> {
+    let (clean_html, rows) = (config.data.clean_html, neutral.rows.clone());
+    let own = View { rows, clean_html, ..View::default() };
+    let mut found = Vec::new();
+    for source in sources {
+        for row in read_rows(&source.paths, &ReadOptions::default())? {
+            let row = row?;
+            if source.view.sees(&row.columns) && own.sees(&row.columns) {
+                let seen = |text: String| own.text(source.view.text(text));
+                found.push(columns::read_neutral(config, &neutral.text, &row, seen)?);
             }
         }
     }

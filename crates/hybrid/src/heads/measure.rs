@@ -56,7 +56,7 @@ pub fn logits(
     Ok(all)
 }
 
-/// The metrics of a task on `examples`, named `eval/TASK/…`; none without examples.
+/// The metrics of a task on `examples`, named `eval/METRIC/TASK`; none without examples.
 ///
 /// # Errors
 ///
@@ -84,10 +84,10 @@ pub fn measure(
     for (name, value) in found {
         // What cannot be had of these rows is left out, not written as a number.
         if let Some(value) = value {
-            metrics.set(format!("eval/{}/{name}", task.name), value);
+            metrics.set(format!("eval/{name}/{}", task.name), value);
         }
     }
-    metrics.set(format!("eval/{}/rows", task.name), examples.len() as f64);
+    metrics.set(format!("eval/rows/{}", task.name), examples.len() as f64);
     Ok(metrics)
 }
 
@@ -96,7 +96,7 @@ pub fn measure(
 pub fn score<'a>(tasks: impl IntoIterator<Item = &'a Task>, metrics: &Metrics) -> Option<f64> {
     let own = |task: &Task| {
         let (name, mode) = task.kind.metric();
-        let value = metrics.get(&format!("eval/{}/{name}", task.name))?;
+        let value = metrics.get(&format!("eval/{name}/{}", task.name))?;
         Some(if mode == Mode::Max { value } else { -value })
     };
     let values: Vec<f64> = tasks.into_iter().filter_map(own).collect();

@@ -63,7 +63,9 @@ impl Bench {
         let mut rows = Vec::new();
         for head in &config.head {
             let train = head.data.train.0.iter().map(Source::local).collect();
-            let sources = TaskSources { train, validation: Vec::new() };
+            let neutral = head.data.neutral.iter().flat_map(|neutral| &neutral.train.0);
+            let neutral = neutral.map(Source::local).collect();
+            let sources = TaskSources { train, neutral, ..TaskSources::default() };
             let length = config.train.max_length;
             rows.push(example::read(head, &sources, &tokenizer, length, config.seed)?);
         }

@@ -263,9 +263,9 @@ impl HeadsTrainer {
         }
         let sums = LossStats::read(&losses)?;
         let name = &learnt.task.name;
-        stats.metrics.set(format!("heads/{name}/loss"), sums.mean());
+        stats.metrics.set(format!("heads/loss/{name}"), sums.mean());
         if learnt.feedback.is_some() {
-            stats.metrics.set(format!("heads/{name}/reward"), rewards / examples.len() as f64);
+            stats.metrics.set(format!("heads/reward/{name}"), rewards / examples.len() as f64);
         }
         Ok(Part { task, gradients, mean: sums.mean() })
     }

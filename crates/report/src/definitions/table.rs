@@ -149,6 +149,22 @@ pub const ALL: &[Definition] = &[
     define("ppo/stopped_early", "Stopped early", "1", Neither)
         .is("1 where `target_kl` ended the update before its last epoch, otherwise 0.")
         .over("none"),
+    // Task heads.
+    define("heads/loss/NAME", "Loss of NAME", "1", Lower)
+        .is("The supervised loss of the task NAME before its weight: cross-entropy in nats, or the squared \
+             error of numbers.")
+        .over("targets of the step's whole batch, by their class weights"),
+    define("heads/reward/NAME", "Reward of NAME", "reward", Higher)
+        .is("Mean reward of the predictions of the task NAME, where it learns from rewards.")
+        .over("examples of the step"),
+    define("heads/gradient_cosine_min", "Least cosine of gradients", "1", Neither)
+        .is("The smallest cosine of two tasks' gradients of the trunk, before surgery; below 0 they \
+             conflict.")
+        .over("none"),
+    define("heads/min_norm", "Norm of MGDA's direction", "1", Lower)
+        .is("Norm of the convex combination of the tasks' gradients of least norm; 0 where no step \
+             makes one task better and none worse.")
+        .over("none"),
     // Divergence.
     define("kl/total", "KL, all phases", "nats/completion", Neither)
         .is("`rollout/ref_kl` under its own name: the distance to the reference by whatever moved \
@@ -183,6 +199,75 @@ pub const ALL: &[Definition] = &[
     define("eval/perplexity", "Perplexity, held out", "1", Lower)
         .is("exp(eval/sft_loss): as uncertain as a fair choice among so many tokens.")
         .over("counted tokens of the validation data"),
+    define("eval/score", "Score of the heads, held out", "1", Higher)
+        .is("Mean of the tasks' own metrics: accuracy, macro F1, minus the squared error, entity F1.")
+        .over("tasks with held-out rows"),
+    define("eval/accuracy/NAME", "Accuracy of NAME", "share", Higher)
+        .is("Share of right predictions of the task NAME; of preferences, of pairs whose better text has the higher reward.")
+        .over("held-out rows of the task"),
+    define("eval/accuracy_low/NAME", "Accuracy's lower end of NAME", "share", Higher)
+        .is("Lower end of Wilson's 95 % interval of the accuracy of the task NAME.")
+        .over("held-out rows of the task"),
+    define("eval/accuracy_high/NAME", "Accuracy's upper end of NAME", "share", Higher)
+        .is("Upper end of Wilson's 95 % interval of the accuracy of the task NAME.")
+        .over("held-out rows of the task"),
+    define("eval/f1_macro/NAME", "Macro F1 of NAME", "share", Higher)
+        .is("Mean over classes of the F1 of the task NAME; several labels at a threshold of ½.")
+        .over("classes"),
+    define("eval/f1_micro/NAME", "Micro F1 of NAME", "share", Higher)
+        .is("F1 of all labels of the task NAME counted together.")
+        .over("held-out labels of the task"),
+    define("eval/mcc/NAME", "Matthews correlation of NAME", "1", Higher)
+        .is("Matthews correlation coefficient of the task NAME, in [-1, 1].")
+        .over("held-out rows of the task"),
+    define("eval/auc/NAME", "AUC of NAME", "share", Higher)
+        .is("Area under the ROC curve of the task NAME; with several classes or labels the mean of each against the rest.")
+        .over("classes"),
+    define("eval/loss/NAME", "Loss of NAME", "nats", Lower)
+        .is("Negative log-likelihood of the labels or preferences of the task NAME.")
+        .over("held-out rows of the task"),
+    define("eval/calibration_error/NAME", "Calibration error of NAME", "share", Lower)
+        .is("Expected difference between confidence and accuracy of the task NAME, in ten bins of equal width.")
+        .over("held-out rows of the task"),
+    define("eval/subset_accuracy/NAME", "Subset accuracy of NAME", "share", Higher)
+        .is("Share of rows of the task NAME all of whose labels are right.")
+        .over("held-out rows of the task"),
+    define("eval/mae/NAME", "Absolute error of NAME", "1", Lower)
+        .is("Mean absolute error of the numbers or shares of the task NAME.")
+        .over("held-out numbers of the task"),
+    define("eval/mse/NAME", "Squared error of NAME", "1", Lower)
+        .is("Mean squared error of the numbers of the task NAME.")
+        .over("held-out numbers of the task"),
+    define("eval/r2/NAME", "R² of NAME", "1", Higher)
+        .is("1 minus the squared error of the task NAME over the variance of its targets.")
+        .over("held-out numbers of the task"),
+    define("eval/pearson/NAME", "Pearson correlation of NAME", "1", Higher)
+        .is("Pearson's correlation of predicted and known numbers of the task NAME; of several labels the mean.")
+        .over("held-out numbers of the task"),
+    define("eval/spearman/NAME", "Spearman correlation of NAME", "1", Higher)
+        .is("Spearman's rank correlation of predicted and known numbers of the task NAME.")
+        .over("held-out numbers of the task"),
+    define("eval/entity_f1/NAME", "Entity F1 of NAME", "share", Higher)
+        .is("F1 of the entities of the task NAME, kind and both ends right, as seqeval counts.")
+        .over("held-out entities of the task"),
+    define("eval/entity_precision/NAME", "Entity precision of NAME", "share", Higher)
+        .is("Share of the entities found by the task NAME that are right.")
+        .over("found entities"),
+    define("eval/entity_recall/NAME", "Entity recall of NAME", "share", Higher)
+        .is("Share of the entities of the task NAME that were found.")
+        .over("held-out entities of the task"),
+    define("eval/word_accuracy/NAME", "Word accuracy of NAME", "share", Higher)
+        .is("Share of words of the task NAME with the right tag.")
+        .over("held-out words of the task"),
+    define("eval/lead/NAME", "Lead of NAME", "reward", Higher)
+        .is("Mean lead of the better text's reward in the task NAME.")
+        .over("held-out pairs of the task"),
+    define("eval/reward_mean/NAME", "Mean reward of NAME", "reward", Neither)
+        .is("Mean reward of all texts of the task NAME.")
+        .over("held-out texts of the task"),
+    define("eval/rows/NAME", "Rows of NAME", "rows", Neither)
+        .is("Held-out rows of the task NAME that were measured.")
+        .over("none"),
     define("eval/reward/NAME", "Component NAME, held out", "reward", Higher)
         .is("Mean of the reward's leaf NAME on completions of held-out prompts.")
         .over("completions on which the leaf gave a number"),

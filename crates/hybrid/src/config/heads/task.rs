@@ -84,7 +84,11 @@ pub struct TaskData {
     pub select: Option<usize>,
     /// Write HTML line breaks (`<br />`) in texts as line ends.
     pub clean_html: bool,
-    /// The column with the text. Of all kinds but tagging and pairwise.
+    /// Further training rows, of which no label holds. Of multi_label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub neutral: Option<NeutralData>,
+    /// The column with the text, or with a list of messages, of which the last counts. Of all kinds
+    /// but tagging and pairwise.
     pub text: String,
     /// The column with the label: a text or number (classification), a list of labels or an object
     /// of shares (multi_label), a number or a list of them (regression). Where a multi-label row
@@ -115,6 +119,7 @@ impl Default for TaskData {
             shuffle: true,
             select: None,
             clean_html: false,
+            neutral: None,
             text: "text".to_owned(),
             label: "label".to_owned(),
             words: "tokens".to_owned(),
@@ -125,6 +130,26 @@ impl Default for TaskData {
             margin: None,
         }
     }
+}
+
+/// Texts of which no label holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NeutralData {
+    /// Paths, or names of `hybrid assets list`.
+    pub train: Sources,
+    /// Only rows whose columns have these values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rows: BTreeMap<String, String>,
+    /// Keep this many, chosen by the seed. At least 1.
+    pub select: usize,
+    /// The column with the text.
+    #[serde(default = "text")]
+    pub text: String,
+}
+
+fn text() -> String {
+    "text".to_owned()
 }
 
 /// How much each class counts in the loss.
@@ -214,6 +239,9 @@ impl TaskConfig {
         if self.data.select == Some(0) {
             return Err(Problem::range(&of("data.select"), "0", "at least 1"));
         }
+        if self.data.neutral.as_ref().is_some_and(|neutral| neutral.select == 0) {
+            return Err(Problem::range(&of("data.neutral.select"), "0", "at least 1"));
+        }
         self.keys_fit(key)?;
         self.check_labels(key)?;
         self.check_feedback(key)
@@ -223,7 +251,8 @@ impl TaskConfig {
     fn keys_fit(&self, key: &str) -> Result<(), Problem> {
         use TaskKind::{Classification, MultiLabel, Pairwise, Regression, Tagging};
         let classes: &[TaskKind] = &[Classification, Tagging];
-        let given: [(&str, bool, &[TaskKind]); 7] = [
+        let given: [(&str, bool, &[TaskKind]); 8] = [
+            ("data.neutral", self.data.neutral.is_some(), &[MultiLabel]),
             ("labels", self.labels.is_some(), &[Classification, MultiLabel, Tagging, Regression]),
             ("class_weights", self.class_weights.is_some(), classes),
             ("label_smoothing", self.label_smoothing != 0.0, classes),

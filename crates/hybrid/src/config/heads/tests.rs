@@ -85,3 +85,16 @@ fn steps_belong_to_their_phases() {
     let phases: Vec<usize> = (0..6).map(|step| config.phase_of(step)).collect();
     assert_eq!(phases, [0, 0, 0, 1, 1, 2]);
 }
+
+#[test]
+fn the_recipes_are_good_configurations() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/heads");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let config = crate::config::load_any(&path, &[]);
+        assert!(matches!(config, Ok(AnyConfig::Heads(_))), "{}: {config:?}", path.display());
+        count += 1;
+    }
+    assert!(count >= 4, "{count} recipes");
+}

@@ -1,4 +1,5 @@
-//! `docs/config.md` is made of the doc comments of the tables' structs, and must be current.
+//! `docs/config.md` and `docs/heads.md` are made of the doc comments of the tables' structs, and must be
+//! current.
 
 mod source;
 
@@ -26,6 +27,46 @@ const SOURCES: &[&str] = &[
     "crates/ppo/src/score.rs",
     "crates/sft/src",
 ];
+
+/// Where those of a run of task heads stand besides.
+const HEADS_SOURCES: &[&str] = &[
+    "crates/heads/src/task.rs",
+    "crates/heads/src/balance.rs",
+    "crates/heads/src/balance/mixing.rs",
+    "crates/heads/src/balance/hierarchy.rs",
+    "crates/heads/src/losses/regression.rs",
+    "crates/heads/src/reinforce.rs",
+    "crates/heads/src/tagging/align.rs",
+    "crates/model/src/heads/freeze.rs",
+    "crates/model/src/pooling.rs",
+];
+
+const HEADS_INTRODUCTION: &str = "\
+# Task heads
+
+A run file with a `[[head]]` table trains task heads on one trunk, an encoder or a causal model:
+
+```console
+$ hybrid train examples/heads/sentiment.toml
+$ hybrid predict runs/sentiment --task sentiment --text \"A delight.\"
+$ hybrid export runs/sentiment ./sentiment
+```
+
+Each head has its task, its data and its loss. A step trains one task, chosen by `heads.mixing`, or all of
+them where their gradients are compared (`heads.weighting`). Held-out rows are measured before, during and
+after; `eval/score` is the mean of the tasks' own metrics (accuracy, macro F1, minus the squared error, entity
+F1), and the checkpoint with the best one is kept. An interrupted run goes on bit for bit with `--resume`. A
+head without `pooling` and `layer` is exported as `AutoModelForSequenceClassification` or
+`AutoModelForTokenClassification` of `transformers` loads it, with equal logits.
+
+A head of kind `pairwise` is a reward model: `chosen` and `rejected` answers in, a number out, which
+`hybrid predict` gives in deviations from the mean of the held-out answers.
+
+Not there yet: heads and a language model in one run, question answering (its losses and metrics are), LoRA.
+
+The keys below are made from the doc comments of the structs that hold them; `[optim]` is that of
+[config.md](config.md), where `value_head_lr` is the heads' rate.
+";
 
 const INTRODUCTION: &str = "\
 # Configuration
@@ -68,6 +109,23 @@ fn smallest_tables() -> BTreeMap<&'static str, (Value, Vec<&'static str>)> {
     ])
 }
 
+/// The same for a run of task heads.
+fn smallest_of_heads() -> BTreeMap<&'static str, (Value, Vec<&'static str>)> {
+    let head = json!({"task": "t", "kind": "classification", "data": {}});
+    let filled = |table: TaskConfig| serde_json::to_value(table).expect("JSON");
+    let head = filled(serde_json::from_value(head).expect("a table"));
+    let data = serde_json::to_value(TaskData::default()).expect("JSON");
+    let feedback = serde_json::to_value(FeedbackConfig::default()).expect("JSON");
+    BTreeMap::from([
+        ("head", (head, vec!["task", "kind", "data"])),
+        ("head.data", (data, vec!["train"])),
+        ("head.data.neutral", (json!({"text": "text"}), vec!["train", "select"])),
+        ("head.feedback", (feedback, vec![])),
+        ("model", (serde_json::to_value(HeadsModel::default()).expect("JSON"), vec!["base"])),
+        ("phase", (json!({}), vec!["kind", "steps"])),
+    ])
+}
+
 /// Writes the tables, one after the other, and remembers every key.
 struct Page {
     types: BTreeMap<String, Type>,
@@ -93,6 +151,20 @@ impl Page {
         page
     }
 
+    fn of_heads() -> Self {
+        let mut types = BTreeMap::new();
+        for source in SOURCES.iter().chain(HEADS_SOURCES) {
+            read_types(&root().join(source), &mut types);
+        }
+        // It has a page of its own.
+        types.remove("OptimConfig");
+        let (smallest, text) = (smallest_of_heads(), HEADS_INTRODUCTION.to_owned());
+        let mut page = Self { types, smallest, text, keys: Vec::new() };
+        let defaults = serde_json::to_value(HeadsConfig::default()).expect("JSON");
+        page.table("", "HeadsConfig", &defaults);
+        page
+    }
+
     fn table(&mut self, path: &str, name: &str, defaults: &Value) {
         let table = self.types.get(name).unwrap_or_else(|| panic!("no struct `{name}`")).clone();
         let (defaults, required) = match self.smallest.get(path) {
@@ -100,7 +172,8 @@ impl Page {
             None => (defaults.clone(), Vec::new()),
         };
         if !path.is_empty() {
-            let title = if path == "phase" { "[[phase]]".to_owned() } else { format!("[{path}]") };
+            let is_list = path == "phase" || path == "head";
+            let title = if is_list { format!("[[{path}]]") } else { format!("[{path}]") };
             let _ = write!(self.text, "\n## `{title}`\n\n{}\n", table.doc);
         }
         self.text.push_str("\n| key | default | meaning |\n|---|---|---|\n");
@@ -141,9 +214,13 @@ impl Page {
 }
 
 #[test]
-fn the_page_is_current() {
-    let page = Page::make();
-    let path = root().join("docs/config.md");
+fn the_pages_are_current() {
+    is_current("config.md", &Page::make());
+    is_current("heads.md", &Page::of_heads());
+}
+
+fn is_current(name: &str, page: &Page) {
+    let path = root().join("docs").join(name);
     if std::env::var_os(UPDATE).is_some() {
         std::fs::write(&path, &page.text).expect("a writable page");
         return;
@@ -152,8 +229,8 @@ fn the_page_is_current() {
     let differs = written.lines().zip(page.text.lines()).position(|(a, b)| a != b);
     assert!(
         written == page.text,
-        "docs/config.md is not current from line {} on: run `{UPDATE}=1 cargo test --workspace \
-         --lib the_page_is_current` and commit it",
+        "docs/{name} is not current from line {} on: run `{UPDATE}=1 cargo test --workspace --lib \
+         the_pages_are_current` and commit it",
         differs.unwrap_or_else(|| written.lines().count().min(page.text.lines().count())) + 1
     );
 }

@@ -115,8 +115,10 @@ pub(super) fn read(
         }
         TaskKind::Pairwise => {
             let margin = data.margin.as_ref().map(|name| columns.number(name)).transpose()?;
-            prompt = data.prompt.as_ref().map(|name| columns.text(name)).transpose()?.map(&seen);
-            let texts = vec![columns.text(&data.chosen)?, columns.text(&data.rejected)?];
+            prompt = data.prompt.as_ref().map(|name| columns.conversation(name)).transpose()?;
+            prompt = prompt.map(&seen);
+            let texts =
+                vec![columns.conversation(&data.chosen)?, columns.conversation(&data.rejected)?];
             (texts, RawTarget::Preferred(margin.unwrap_or(0.0)))
         }
         kind => {
@@ -130,6 +132,19 @@ pub(super) fn read(
     };
     let texts = texts.into_iter().map(seen).collect();
     Ok(Raw { at: row.at.clone(), texts, prompt, target })
+}
+
+/// A text of which no label holds.
+pub(super) fn read_neutral(
+    config: &TaskConfig,
+    text: &str,
+    row: &Row,
+    seen: impl Fn(String) -> String,
+) -> Result<Raw, HybridError> {
+    let texts = vec![seen(Columns { config, row }.text(text)?)];
+    let labels = config.labels.iter().flatten();
+    let target = RawTarget::Shares(labels.map(|label| (label.clone(), Some(0.0))).collect());
+    Ok(Raw { at: row.at.clone(), texts, prompt: None, target })
 }
 
 /// A row, and what is asked of it.
@@ -160,8 +175,18 @@ impl Columns<'_> {
         self.wrong(format!("has something else in `{name}` than {expected}"))
     }
 
-    /// A text, or the contents of a list of messages, a line each.
+    /// A text, or the content of the last of a list of messages.
     fn text(&self, name: &str) -> Result<String, HybridError> {
+        let said = match self.get(name)? {
+            Value::Array(messages) => messages.last().and_then(|last| last.get("content")),
+            other => Some(other),
+        };
+        let said = said.and_then(Value::as_str).map(str::to_owned);
+        said.ok_or_else(|| self.expected(name, "a text, or messages whose last has a `content`"))
+    }
+
+    /// A text, or the contents of a list of messages, a line each.
+    fn conversation(&self, name: &str) -> Result<String, HybridError> {
         match self.get(name)? {
             Value::String(text) => Ok(text.clone()),
             Value::Array(messages) => {

@@ -36,9 +36,9 @@ fn classification() {
                   data.validation = 20\nclass_weights = \"balanced\"\n"
         ),
     );
-    assert!(after.get("eval/mood/accuracy").unwrap() >= 0.95);
-    assert!(after.get("eval/mood/loss").unwrap() < before.get("eval/mood/loss").unwrap());
-    assert_eq!(after.get("eval/score"), after.get("eval/mood/accuracy"));
+    assert!(after.get("eval/accuracy/mood").unwrap() >= 0.95);
+    assert!(after.get("eval/loss/mood").unwrap() < before.get("eval/loss/mood").unwrap());
+    assert_eq!(after.get("eval/score"), after.get("eval/accuracy/mood"));
     let (yes, no) = (ask(&predictor, "yes 1234"), ask(&predictor, "no 4321"));
     assert_eq!((&yes["label"], &no["label"]), (&json!("good"), &json!("bad")));
     let sum: f64 =
@@ -63,8 +63,8 @@ fn a_head_that_learns_from_rewards_alone() {
                   data.validation = 20\nfeedback = {{ coef = 1.0, supervised_coef = 0.0 }}\n"
         ),
     );
-    assert!(before.get("eval/mood/accuracy").unwrap() < 0.8);
-    assert!(after.get("eval/mood/accuracy").unwrap() >= 0.95);
+    assert!(before.get("eval/accuracy/mood").unwrap() < 0.8);
+    assert!(after.get("eval/accuracy/mood").unwrap() >= 0.95);
 }
 
 #[test]
@@ -76,6 +76,8 @@ fn several_labels() {
         json!({ "text": text, "a": f32::from(a), "b": if b { 0.9 } else { 0.1 } })
     };
     let file = bench.rows("several.jsonl", &(0..60).map(row).collect::<Vec<_>>());
+    let plain = |place: usize| json!({ "text": format!("---+++ {place}"), "label": "unread" });
+    let plain = bench.rows("plain.jsonl", &(0..30).map(plain).collect::<Vec<_>>());
     let (predictor, _, after) = trained(
         &bench,
         &format!(
@@ -83,8 +85,8 @@ fn several_labels() {
                   data.train = {file:?}\ndata.validation = 12\n"
         ),
     );
-    assert!(after.get("eval/both/f1_macro").unwrap() >= 0.95);
-    assert!(after.get("eval/both/pearson").unwrap() >= 0.9);
+    assert!(after.get("eval/f1_macro/both").unwrap() >= 0.95);
+    assert!(after.get("eval/pearson/both").unwrap() >= 0.9);
     assert_eq!(ask(&predictor, "aaa+++")["labels"], json!(["a"]));
     assert_eq!(ask(&predictor, "aaabbb")["labels"], json!(["a", "b"]));
 }
@@ -104,7 +106,7 @@ fn numbers() {
                   data.train = {file:?}\ndata.validation = 12\n"
         ),
     );
-    assert!(after.get("eval/x/pearson").unwrap() >= 0.95);
+    assert!(after.get("eval/pearson/x").unwrap() >= 0.95);
     let value = |text: &str| ask(&predictor, text)["values"][0].as_f64().unwrap();
     assert!(value("xxx.") > value("x...") + 1.0);
 }
@@ -131,7 +133,7 @@ fn tags_of_words() {
                   data.validation = 12\nsub_words = \"all\"\n"
         ),
     );
-    assert!(after.get("eval/names/entity_f1").unwrap() >= 0.9);
+    assert!(after.get("eval/entity_f1/names").unwrap() >= 0.9);
     let answer = ask(&predictor, "met Cy Dove by");
     assert_eq!(answer["entities"], json!([{ "kind": "PER", "start": 1, "end": 3 }]));
     assert_eq!(answer["tags"], json!(["O", "B-PER", "I-PER", "O"]));
@@ -149,7 +151,7 @@ fn preferences() {
                   data = {{ train = {file:?}, validation = 12, prompt = \"prompt\" }}\n"
         ),
     );
-    assert!(after.get("eval/better/accuracy").unwrap() >= 0.95);
+    assert!(after.get("eval/accuracy/better").unwrap() >= 0.95);
     let reward = |answer: &str| {
         let prompt = Some("77?".to_owned());
         let query = Query { text: answer.to_owned(), prompt, words: None };
