@@ -79,7 +79,7 @@ impl Task {
     /// that leaves few answers likely.
     pub(crate) fn by_heart(rewards: Vec<f64>) -> Self {
         let name = "table".to_owned();
-        Self { name, rewards, beta: 0.1, wander: 0.5, lr: 3e-3, updates: 8000 }
+        Self { name, rewards, beta: 0.1, wander: 0.5, lr: 3e-3, updates: 12_000 }
     }
 }
 

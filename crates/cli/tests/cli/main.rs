@@ -12,6 +12,7 @@ mod eval;
 mod eval_rewards;
 mod every_key;
 mod generate;
+mod heads;
 mod help;
 mod inspect;
 mod kill;

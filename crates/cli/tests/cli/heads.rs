@@ -1,0 +1,147 @@
+//! Task heads from a run file to answers, on a model of a few thousand parameters.
+
+use std::path::Path;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::{copy_of_model, hybrid, hybrid_fed};
+
+/// A folder with a run file, its model and its data.
+struct Bench {
+    folder: TempDir,
+}
+
+const RUN: &str = r#"
+seed = 3
+model.base = "DIR"
+[[head]]
+task = "mood"
+kind = "classification"
+data = { train = "DIR/rows.jsonl", validation = 8 }
+[[head]]
+task = "length"
+kind = "regression"
+pooling = "mean"
+data = { train = "DIR/rows.jsonl", validation = 8, label = "length" }
+[train]
+batch_size = 8
+max_length = 32
+[optim]
+lr = 5e-3
+[[phase]]
+kind = "heads"
+steps = 60
+[output]
+dir = "DIR/run"
+save_every = 20
+"#;
+
+impl Bench {
+    fn new() -> Self {
+        let folder = copy_of_model();
+        let row = |place: usize| {
+            let (text, label) = if place % 2 == 0 { ("yes", "good") } else { ("no", "bad") };
+            json!({ "text": format!("{text} {place}"), "label": label, "length": text.len() })
+        };
+        let rows: String = (0..48).map(|place| format!("{}\n", row(place))).collect();
+        std::fs::write(folder.path().join("rows.jsonl"), rows).unwrap();
+        let bench = Self { folder };
+        let run = RUN.replace("DIR", bench.path().to_str().unwrap());
+        std::fs::write(bench.path().join("run.toml"), run).unwrap();
+        bench
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn place(&self, name: &str) -> String {
+        self.path().join(name).to_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn heads_are_trained_asked_and_exported() {
+    let bench = Bench::new();
+    let (file, run) = (bench.place("run.toml"), bench.place("run"));
+    let trained = hybrid(&["train", &file, "--json"]).json();
+    assert_eq!(trained["steps"], 60);
+    assert!(trained["after"]["eval/accuracy/mood"].as_f64().unwrap() >= 0.9, "{trained}");
+    assert!(
+        trained["before"]["eval/mse/length"].as_f64()
+            > trained["after"]["eval/mse/length"].as_f64()
+    );
+    assert!(Path::new(&run).join("report.html").is_file());
+
+    let said = hybrid(&["predict", &run, "--task", "mood", "--text", "yes 99"]).data();
+    assert!(said.starts_with("good 0.") || said.starts_with("good 1."), "{said}");
+    assert!(said.ends_with("\tyes 99\n"), "{said}");
+    let rows = "{\"id\": 7, \"text\": \"no 98\"}\n{\"text\": \"yes 97\"}\n";
+    let answers = hybrid_fed(&["predict", &run, "--task", "mood"], rows).json_lines();
+    assert_eq!((&answers[0]["id"], &answers[0]["label"]), (&json!(7), &json!("bad")));
+    assert_eq!((answers[1].get("id"), &answers[1]["label"]), (None, &json!("good")));
+    let length = hybrid_fed(&["predict", &run, "--task", "length"], rows).json_lines();
+    assert_eq!(length[0]["values"].as_array().unwrap().len(), 1);
+
+    let out = bench.place("mood");
+    assert_eq!(hybrid(&["export", &run, &out, "--task", "mood"]).data(), format!("{out}\n"));
+    let config = std::fs::read_to_string(Path::new(&out).join("config.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(config["architectures"], json!(["LlamaForSequenceClassification"]));
+    assert_eq!(config["id2label"], json!({ "0": "bad", "1": "good" }));
+    assert!(config.get("hybrid_heads").is_none());
+    // What it already wrote stays as it is.
+    let again = hybrid(&["export", &run, &out, "--task", "mood"]).bad_input();
+    assert!(again.contains("holds"), "{again}");
+    // Means are no layout of theirs, and nothing is left of the attempt.
+    let other = bench.place("length");
+    let refused = hybrid(&["export", &run, &other, "--task", "length"]).bad_input();
+    assert!(refused.contains("pools in its own way"), "{refused}");
+    assert!(!Path::new(&other).exists());
+}
+
+#[test]
+fn what_cannot_be_asked_is_said() {
+    let bench = Bench::new();
+    let (file, run) = (bench.place("run.toml"), bench.place("run"));
+    hybrid(&["train", &file, "--set", "phase[0].steps=1"]);
+    let several = hybrid(&["predict", &run, "--text", "a"]).bad_input();
+    assert!(several.contains("choose one by `--task`, `mood`, `length`"), "{several}");
+    let unknown = hybrid(&["predict", &run, "--task", "mod", "--text", "a"]).bad_input();
+    assert!(unknown.contains("there is no task `mod`; the run has `mood`, `length`"), "{unknown}");
+    let model = bench.path().to_str().unwrap();
+    let headless = hybrid(&["predict", model, "--text", "a"]).bad_input();
+    assert!(headless.contains("has no task heads"), "{headless}");
+    let row = hybrid_fed(&["predict", &run, "--task", "mood"], "{\"txt\": \"a\"}\n").bad_input();
+    assert!(row.contains("line 1 of") && row.contains("has no `text`"), "{row}");
+    let key = hybrid(&["train", &file, "--set", "head[0].kin=1"]).bad_input();
+    assert!(key.contains("did you mean `head[0].kind`"), "{key}");
+    let column = hybrid(&[
+        "train",
+        &file,
+        "--set",
+        "output.dir=other",
+        "--set",
+        "head[0].data.label=\"mod\"",
+    ])
+    .bad_input();
+    assert!(
+        column.contains("`head[0].data`") && column.contains("has no column `mod`"),
+        "{column}"
+    );
+    assert!(!Path::new("other").exists());
+}
+
+#[test]
+fn a_run_of_heads_is_checked_and_resumed() {
+    let bench = Bench::new();
+    let file = bench.place("run.toml");
+    let checked = hybrid(&["check", &file]).data();
+    assert!(checked.contains("[[head]]") && checked.contains("# 60 steps"), "{checked}");
+    hybrid(&["train", &file]);
+    let again = hybrid(&["train", &file]).bad_input();
+    assert!(again.contains("--resume"), "{again}");
+    let resumed = hybrid(&["train", &file, "--resume", "--json"]).json();
+    assert_eq!(resumed["steps"], 60);
+}
