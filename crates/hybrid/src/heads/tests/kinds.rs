@@ -82,7 +82,8 @@ fn several_labels() {
         &bench,
         &format!(
             "[[head]]\ntask = \"both\"\nkind = \"multi_label\"\nlabels = [\"a\", \"b\"]\n\
-                  data.train = {file:?}\ndata.validation = 12\n"
+                  data.train = {file:?}\ndata.validation = 12\n\
+             data.neutral = {{ train = {plain:?}, select = 12 }}\n"
         ),
     );
     assert!(after.get("eval/f1_macro/both").unwrap() >= 0.95);
