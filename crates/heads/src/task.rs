@@ -86,17 +86,6 @@ impl TaskKind {
         }
     }
 
-    /// `problem_type` of a Hugging Face `config.json`, for the kinds that have one.
-    #[must_use]
-    pub fn problem_type(self) -> Option<&'static str> {
-        match self {
-            Self::Classification => Some("single_label_classification"),
-            Self::MultiLabel => Some("multi_label_classification"),
-            Self::Regression | Self::Pairwise => Some("regression"),
-            Self::Tagging | Self::Span | Self::SpanOrNone => None,
-        }
-    }
-
     /// The factor of the loss against `exp(−s)` under uncertainty weighting, see
     /// [`crate::balance::Uncertainty`]: ½ of a squared error, 1 of a log-likelihood.
     #[must_use]

@@ -1,8 +1,8 @@
 //! Several task heads on one trunk: each reads the states of its own layer, and what it says of a
 //! text or of each token is its logits.
 //!
-//! What logits mean is the caller's business: this module knows how many there are. Nothing here
-//! drops out, in training neither.
+//! What logits mean is the caller's business: a head carries their names along. Nothing here drops
+//! out, in training neither.
 
 mod files;
 mod freeze;
@@ -38,6 +38,16 @@ pub enum HeadConfigError {
     Outputs {
         /// The head.
         head: String,
+    },
+    /// Names that are not one for each output.
+    #[error("the head `{head}` has {outputs} outputs and {labels} labels; each needs one")]
+    Labels {
+        /// The head.
+        head: String,
+        /// Its outputs.
+        outputs: usize,
+        /// Its labels.
+        labels: usize,
     },
     /// A layer that the trunk does not have.
     #[error("the head `{head}` reads layer {layer}, the trunk has {layers}")]

@@ -2,23 +2,37 @@
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::{sigmoid, softmax};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::ConfigError;
 use crate::config::reader::ConfigReader;
 
 /// How logits are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Problem {
     /// One label is right: softmax.
+    #[serde(rename = "single_label_classification")]
     SingleLabel,
     /// Each label is right or not: sigmoid.
+    #[serde(rename = "multi_label_classification")]
     MultiLabel,
     /// The outputs are numbers: as they are.
+    #[serde(rename = "regression")]
     Regression,
 }
 
 impl Problem {
+    /// The value of `problem_type` in a `config.json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SingleLabel => "single_label_classification",
+            Self::MultiLabel => "multi_label_classification",
+            Self::Regression => "regression",
+        }
+    }
+
     /// Probabilities of the labels, or the numbers themselves.
     ///
     /// # Shapes
@@ -35,7 +49,8 @@ impl Problem {
 }
 
 /// The names of a classifier's outputs, in their order, and how they are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Labels {
     /// At least one.
     pub names: Vec<String>,

@@ -41,7 +41,8 @@ impl Bench {
     fn new() -> Self {
         let folder = copy_of_model();
         let row = |place: usize| {
-            let (text, label) = if place % 2 == 0 { ("yes", "good") } else { ("no", "bad") };
+            let (text, label) =
+                if place.is_multiple_of(2) { ("yes", "good") } else { ("no", "bad") };
             json!({ "text": format!("{text} {place}"), "label": label, "length": text.len() })
         };
         let rows: String = (0..48).map(|place| format!("{}\n", row(place))).collect();

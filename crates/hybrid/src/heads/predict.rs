@@ -146,11 +146,7 @@ impl Predictor {
             TaskKind::Span | TaskKind::SpanOrNone => Class::Question,
             _ => Class::Sequence,
         };
-        let names = match &own.labels {
-            Some(labels) => labels.names().to_vec(),
-            None => (0..own.kind.outputs(own.outputs)).map(|id| format!("LABEL_{id}")).collect(),
-        };
-        self.model.export(task, class, &names, own.kind.problem_type(), directory)?;
+        self.model.export(task, class, directory)?;
         Ok(self.tokenizer.save(directory)?)
     }
 

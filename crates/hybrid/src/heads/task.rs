@@ -7,6 +7,7 @@ use hybrid_heads::tagging::{TagSet, word_ids};
 use hybrid_heads::task::Level as TaskLevel;
 use hybrid_heads::{LabelSet, TaskKind};
 use hybrid_model::heads::{HeadConfig, Level};
+use hybrid_model::labels::{Labels, Problem};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{read_json, write_json};
@@ -59,10 +60,21 @@ impl Task {
             TaskLevel::Text => Level::Text,
             TaskLevel::Token => Level::Token,
         };
+        let outputs = self.kind.outputs(self.outputs);
+        let problem = match self.kind {
+            TaskKind::MultiLabel => Problem::MultiLabel,
+            TaskKind::Regression | TaskKind::Pairwise => Problem::Regression,
+            _ => Problem::SingleLabel,
+        };
+        let names = match &self.labels {
+            Some(labels) => labels.names().to_vec(),
+            None => (0..outputs).map(|id| format!("LABEL_{id}")).collect(),
+        };
         HeadConfig {
             name: self.name.clone(),
             level,
-            outputs: self.kind.outputs(self.outputs),
+            outputs,
+            labels: Some(Labels { names, problem }),
             pooling: config.pooling,
             layer: config.layer,
         }

@@ -92,7 +92,7 @@ impl Bench {
 /// Texts that say their label in their first letter.
 pub(super) fn moods(count: usize) -> Vec<Value> {
     let row = |place: usize| {
-        let is_good = place % 2 == 0;
+        let is_good = place.is_multiple_of(2);
         let text = format!("{} {place}", if is_good { "yes" } else { "no" });
         json!({ "text": text, "label": if is_good { "good" } else { "bad" } })
     };

@@ -93,8 +93,8 @@ impl MultiHead {
         save::write(directory, &tensors, config)
     }
 
-    /// Writes one head with its trunk so that `transformers` loads it, with equal logits. `labels`
-    /// name its outputs; `problem_type` is the configuration's key of that name.
+    /// Writes one head with its trunk so that `transformers` loads it, with equal logits. Outputs
+    /// without names are called `LABEL_0` and so on.
     ///
     /// # Errors
     ///
@@ -105,14 +105,7 @@ impl MultiHead {
     /// # Panics
     ///
     /// When there is no such head: the caller's mistake.
-    pub fn export(
-        &self,
-        head: usize,
-        task: Task,
-        labels: &[String],
-        problem_type: Option<&str>,
-        directory: &Path,
-    ) -> Result<(), ExportError> {
+    pub fn export(&self, head: usize, task: Task, directory: &Path) -> Result<(), ExportError> {
         let head = &self.heads[head];
         let (class, sources) = self.exported(head, task)?;
         let mut tensors = save::stored(&self.trunk.parameters(), &self.trunk.values());
@@ -121,7 +114,7 @@ impl MultiHead {
         tensors.extend(save::stored(&sources, &below.collect()));
         let mut config = save::saved_config(self.trunk.raw_config(), Some(&class));
         config.remove(HEADS);
-        name_outputs(&mut config, labels, problem_type);
+        name_outputs(&mut config, head.config(), task);
         Ok(save::write(directory, &tensors, config)?)
     }
 
@@ -188,18 +181,20 @@ impl MultiHead {
     }
 }
 
-/// `id2label`, `label2id`, `num_labels` and `problem_type`, as `transformers` writes them.
-fn name_outputs(config: &mut Map<String, Value>, labels: &[String], problem_type: Option<&str>) {
-    let by_id = labels.iter().enumerate();
+/// `id2label`, `label2id` and `problem_type`, as `transformers` writes them.
+fn name_outputs(config: &mut Map<String, Value>, head: &HeadConfig, task: Task) {
+    let names = match &head.labels {
+        Some(labels) => labels.names.clone(),
+        None => (0..head.outputs).map(|id| format!("LABEL_{id}")).collect(),
+    };
     let by_id: Map<String, Value> =
-        by_id.map(|(id, label)| (id.to_string(), json!(label))).collect();
-    let by_label = labels.iter().enumerate();
+        names.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label))).collect();
     let by_label: Map<String, Value> =
-        by_label.map(|(id, label)| (label.clone(), json!(id))).collect();
+        names.iter().enumerate().map(|(id, label)| (label.clone(), json!(id))).collect();
     config.insert("id2label".to_owned(), Value::Object(by_id));
     config.insert("label2id".to_owned(), Value::Object(by_label));
-    match problem_type {
-        Some(problem) => config.insert("problem_type".to_owned(), json!(problem)),
+    match head.labels.as_ref().filter(|_| task == Task::Sequence) {
+        Some(labels) => config.insert("problem_type".to_owned(), json!(labels.problem.name())),
         None => config.remove("problem_type"),
     };
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::HeadConfigError;
 use crate::classifier::HeadStyle;
 use crate::init::{STANDARD_DEVIATION, normal};
+use crate::labels::Labels;
 use crate::pooling::Pooling;
 use crate::projection::Projection;
 use crate::ragged::RaggedStates;
@@ -29,6 +30,9 @@ pub struct HeadConfig {
     pub level: Level,
     /// Logits of a text or token. At least 1.
     pub outputs: usize,
+    /// What they mean, one name each, where they are a classifier's or a regression's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Labels>,
     /// How a text's states become one vector; absent is the layout of the family's own classifier,
     /// which `transformers` can load: the first token, a dense layer, `tanh` or ReLU (encoders); the
     /// last token (causal models). Heads of tokens pool nothing.
@@ -150,7 +154,7 @@ pub(super) fn check(trunk: &Trunk, configs: &[HeadConfig]) -> Result<(), HeadCon
         return Err(HeadConfigError::Name("there is no head".to_owned()));
     }
     let mut names = BTreeSet::new();
-    for HeadConfig { name, outputs, layer, .. } in configs {
+    for HeadConfig { name, outputs, layer, labels, .. } in configs {
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if name.is_empty() || !name.chars().all(is_name) {
             return Err(HeadConfigError::Name(format!("`{name}` is none")));
@@ -160,6 +164,10 @@ pub(super) fn check(trunk: &Trunk, configs: &[HeadConfig]) -> Result<(), HeadCon
         }
         if *outputs == 0 {
             return Err(HeadConfigError::Outputs { head: name.clone() });
+        }
+        if let Some(labels) = labels.as_ref().filter(|labels| labels.count() != *outputs) {
+            let (head, outputs, labels) = (name.clone(), *outputs, labels.count());
+            return Err(HeadConfigError::Labels { head, outputs, labels });
         }
         let Some(layer) = *layer else { continue };
         let (head, layers) = (name.clone(), trunk.layers());

@@ -4,11 +4,16 @@ use tempfile::TempDir;
 use super::*;
 use crate::classifier::{SequenceClassifier, TokenClassifier};
 use crate::golden::{self, Expected, SEQUENCES, TOLERANCE, assert_close, floats};
-use crate::labels::Problem;
+use crate::labels::{Labels, Problem};
 use crate::pooling::Pooling;
 
 fn head(name: &str, level: Level, outputs: usize) -> HeadConfig {
-    HeadConfig { name: name.to_owned(), level, outputs, pooling: None, layer: None }
+    HeadConfig { name: name.to_owned(), level, outputs, labels: None, pooling: None, layer: None }
+}
+
+fn labels(count: usize) -> Labels {
+    let names = (0..count).map(|label| format!("label {label}")).collect();
+    Labels { names, problem: Problem::MultiLabel }
 }
 
 fn trunk(case: &str, device: &Device) -> Trunk {
@@ -21,10 +26,6 @@ fn three(case: &str, device: &Device) -> MultiHead {
         HeadConfig { pooling: Some(Pooling::Mean), layer: Some(1), ..head("low", Level::Text, 2) };
     let heads = vec![head("whole", Level::Text, 3), low, head("tags", Level::Token, 5)];
     MultiHead::new(trunk(case, device), heads, 7).unwrap()
-}
-
-fn names(count: usize) -> Vec<String> {
-    (0..count).map(|label| format!("label {label}")).collect()
 }
 
 #[test]
@@ -74,13 +75,12 @@ fn trunk_states(trunk: &Trunk, rows: &[TokenRow<'_>]) -> Tensor<2> {
 fn an_exported_head_is_a_classifier_of_its_family() {
     for case in SEQUENCES {
         let trunk = trunk(case, &Device::flex());
-        let model = MultiHead::new(trunk, vec![head("mood", Level::Text, 3)], 1).unwrap();
+        let named = HeadConfig { labels: Some(labels(3)), ..head("mood", Level::Text, 3) };
+        let model = MultiHead::new(trunk, vec![named], 1).unwrap();
         let (folder, expected) = (TempDir::new().unwrap(), Expected::of(case));
-        let problem = Some("multi_label_classification");
-        model.export(0, Task::Sequence, &names(3), problem, folder.path()).unwrap();
+        model.export(0, Task::Sequence, folder.path()).unwrap();
         let theirs = SequenceClassifier::load(folder.path(), &Device::flex()).unwrap();
-        assert_eq!(theirs.labels().names, names(3), "{case}");
-        assert_eq!(theirs.labels().problem, Problem::MultiLabel, "{case}");
+        assert_eq!(*theirs.labels(), labels(3), "{case}");
         let rows = expected.rows();
         let ours = floats(model.text_logits(0, &rows).unwrap());
         assert_close(case, &floats(theirs.logits(&rows).unwrap()), &ours, TOLERANCE);
@@ -91,7 +91,7 @@ fn an_exported_head_is_a_classifier_of_its_family() {
 fn an_exported_head_of_tokens_is_a_classifier_of_tokens() {
     let model = three("roberta", &Device::flex());
     let (folder, expected) = (TempDir::new().unwrap(), Expected::of("roberta"));
-    model.export(2, Task::Tokens, &names(5), None, folder.path()).unwrap();
+    model.export(2, Task::Tokens, folder.path()).unwrap();
     let theirs = TokenClassifier::load(folder.path(), &Device::flex()).unwrap();
     let rows = expected.rows();
     let ours = floats(model.token_logits(2, &rows).unwrap().states());
@@ -103,7 +103,7 @@ fn what_transformers_has_no_class_for_is_not_exported() {
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("out");
     let refused = |model: &MultiHead, head, task| {
-        let error = model.export(head, task, &names(2), None, &out).unwrap_err();
+        let error = model.export(head, task, &out).unwrap_err();
         assert!(matches!(error, ExportError::NoClass { .. }), "{error}");
         error.to_string()
     };
@@ -158,6 +158,8 @@ fn heads_that_cannot_stand_are_refused() {
     assert!(refused("bert", vec![text("a"), text("a")]).contains("`a` is there twice"));
     assert!(refused("bert", vec![text("a.b")]).contains("`a.b` is none"));
     assert!(refused("bert", vec![head("a", Level::Text, 0)]).contains("no output"));
+    let named = HeadConfig { labels: Some(labels(2)), ..text("a") };
+    assert!(refused("bert", vec![named]).contains("1 outputs and 2 labels"));
     let at = |layer| vec![HeadConfig { layer: Some(layer), ..text("a") }];
     assert!(refused("bert", at(99)).contains("reads layer 99, the trunk has"));
     assert!(refused("gpt2", at(0)).contains("of a causal model"));

@@ -71,7 +71,7 @@ fn a_head_that_learns_from_rewards_alone() {
 fn several_labels() {
     let bench = Bench::new();
     let row = |place: usize| {
-        let (a, b) = (place % 2 == 0, place % 3 == 0);
+        let (a, b) = (place.is_multiple_of(2), place.is_multiple_of(3));
         let text = format!("{}{}", if a { "aaa" } else { "---" }, if b { "bbb" } else { "+++" });
         json!({ "text": text, "a": f32::from(a), "b": if b { 0.9 } else { 0.1 } })
     };

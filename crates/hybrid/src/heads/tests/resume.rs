@@ -83,7 +83,7 @@ fn another_configuration_is_not_resumed() {
     run.finish(&mut After(1, 0)).unwrap();
     config.train.batch_size = 4;
     let error = HeadsRun::open(bench.parts(&config).unwrap(), true).unwrap_err().to_string();
-    assert!(error.contains("`train.batch_size` is 4 now, and was 8"), "{error}");
+    assert!(error.contains("`train.batch_size` is `4` now, and was `8`"), "{error}");
 }
 
 #[test]
