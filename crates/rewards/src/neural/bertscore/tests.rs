@@ -123,7 +123,7 @@ fn what_cannot_be_built_says_where_and_why() {
     fs::write(&table, "LAYER,P,R,F\n0,0.1,0.2,0.3\n1,0.1,1.0,0.3\n").unwrap();
     let refused = |mut spec: Value| {
         spec["type"] = json!("bertscore");
-        let error = crate::Registry::builtin().unwrap().build(&spec, &env()).unwrap_err();
+        let error = Registry::builtin().unwrap().build(&spec, &env()).unwrap_err();
         error.to_string().replace(&table.display().to_string(), "TABLE")
     };
     for (spec, parts) in [
