@@ -90,7 +90,8 @@ const INFO: Info = Info {
     about: "Tokens of response and target matched greedily by the cosine of their states in an encoder: \
             precision is the mean over the response's tokens of each one's best match, recall that over \
             the target's, and the score is their F1. As bert_score computes it for one pair at a time: \
-            special tokens match but do not count, and an empty text scores 0. The best target counts. \
+            special tokens match but do not count, and an empty text scores 0; but where precision and \
+            recall have opposite signs the smaller is the F1. The best target counts. \
             What it gives depends on the model; compare scores of one alone.",
     range: (-1.0, 1.0),
     needs: &["target"],
@@ -178,7 +179,8 @@ impl Weights {
             sum += weight * f64::from(*found);
             total += weight;
         }
-        sum / total
+        // Rounding makes a cosine of equal states a little more than 1.
+        (sum / total).clamp(-1.0, 1.0)
     }
 }
 
@@ -204,13 +206,22 @@ impl BertScore {
         match self.mode {
             Mode::Precision => precision,
             Mode::Recall => recall,
-            Mode::F1 => {
-                let f1 = 2.0 * precision * recall / (precision + recall);
-                // As theirs, where no token counts.
-                if f1.is_nan() { 0.0 } else { f1 }
-            }
+            Mode::F1 => f1(precision, recall),
         }
     }
+}
+
+/// The harmonic mean; 0 where no token counts, as theirs. Two of opposite signs have none (theirs is then
+/// any number at all), so the smaller stands for it.
+fn f1(precision: f64, recall: f64) -> f64 {
+    if precision.is_nan() || recall.is_nan() {
+        return 0.0;
+    }
+    if precision.min(recall) < 0.0 && precision.max(recall) >= 0.0 {
+        return precision.min(recall);
+    }
+    let f1 = 2.0 * precision * recall / (precision + recall);
+    if f1.is_nan() { 0.0 } else { f1 }
 }
 
 impl Compare<Arc<TokenStates>> for BertScore {

@@ -58,7 +58,11 @@ const INFO: Info = Info {
             encoder. Such a vector holds what a text is about as much as how it is written, so the \
             exemplars should vary in all but their style. An empty response has no score.",
     params: &[
-        Param::new("exemplars", "a list of strings", "texts in the style; here or in `file`"),
+        Param::new(
+            "exemplars",
+            "a list of strings",
+            "texts in the style; required unless `file` names some",
+        ),
         Param::new(
             "file",
             "a path or null",

@@ -101,6 +101,35 @@ fn a_text_of_tokens_that_do_not_count_has_no_precision_and_no_f1() {
 }
 
 #[test]
+fn f1_stays_between_its_parts_whatever_their_signs() {
+    for (precision, recall, want) in [
+        (0.5, 1.0, 2.0 / 3.0),
+        (-0.5, -1.0, -2.0 / 3.0),
+        (0.0, 0.0, 0.0),
+        (0.5, 0.0, 0.0),
+        // 4 and −4 by the formula.
+        (-0.5, 0.4, -0.5),
+        (0.5, -0.4, -0.4),
+        (f64::NAN, 0.4, 0.0),
+    ] {
+        let got = f1(precision, recall);
+        assert!((got - want).abs() < 1e-12, "{precision}, {recall}: {got}");
+        assert!(got.abs() <= 1.0);
+    }
+}
+
+#[test]
+fn equal_texts_score_one_and_no_more() {
+    let texts = ["ё:?а", "The river runs past the old mill.", "a", "Zürich 🙂"];
+    let rows = texts.map(|text| json!({ "response": text, "target": text }));
+    for name in NAMES {
+        for got in three(&json!({ "model": name }), &rows).iter().flatten().flatten() {
+            assert!(*got <= 1.0 && *got > 1.0 - 1e-6, "{name}: {got:.17}");
+        }
+    }
+}
+
+#[test]
 fn layers_are_known_by_name() {
     for (name, layer) in [
         ("hf:roberta-large", Some(17)),
