@@ -34,16 +34,16 @@ pub(crate) struct Pending<T> {
 
 impl<T> Pending<T> {
     /// Puts `value` into the row's places.
-    pub(crate) fn put<V: Copy>(&self, values: &mut [Option<V>], value: Option<V>) {
+    pub(crate) fn put<V: Clone>(&self, values: &mut [Option<V>], value: Option<V>) {
         for place in &self.places {
             if let Some(slot) = values.get_mut(*place) {
-                *slot = value;
+                slot.clone_from(&value);
             }
         }
     }
 }
 
-impl<V: Copy> Cache<V> {
+impl<V: Clone> Cache<V> {
     /// Of at most `capacity` values.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity, values: HashMap::new(), used: BTreeMap::new(), now: 0, hits: 0 }
@@ -59,13 +59,13 @@ impl<V: Copy> Cache<V> {
     /// A row comes with its content, by which it is known.
     pub(crate) fn pending<T>(
         &mut self,
-        rows: impl IntoIterator<Item = (String, T)>,
+        rows: impl IntoIterator<Item = (impl AsRef<str>, T)>,
         values: &mut [Option<V>],
     ) -> Vec<Pending<T>> {
         let mut pending: Vec<Pending<T>> = Vec::new();
         let mut known: HashMap<u128, usize> = HashMap::new();
         for (place, ((content, row), slot)) in rows.into_iter().zip(values).enumerate() {
-            let key = key_of(&content);
+            let key = key_of(content.as_ref());
             *slot = self.get(key);
             if slot.is_some() {
                 self.hits += 1;
@@ -88,7 +88,7 @@ impl<V: Copy> Cache<V> {
         self.now += 1;
         *used = self.now;
         self.used.insert(self.now, key);
-        Some(*value)
+        Some(value.clone())
     }
 
     /// Remembers the value of the row with this key.

@@ -29,7 +29,7 @@ mod ngrams;
 mod porter;
 mod readability;
 mod regex;
-mod relevance;
+pub(crate) mod relevance;
 mod repetition;
 mod rouge;
 mod sentiment;

@@ -8,25 +8,39 @@
 //!    comes next.
 //! 3. `batched` — the ground of every such reward: what is known is not computed again, the rest is
 //!    sorted by length and cut into batches.
-//! 4. `template` — texts with `{prompt}` and `{response}` in them.
-//! 5. `perplexity`, `fluency`, `gptscore` — likelihoods, and `llm_judge` — a verdict.
+//! 4. [`embedder`], `token_states` — an encoder: the vector of a text, the states of its tokens; and
+//!    `encoded`, the ground of what compares them: equal texts are encoded once.
+//! 5. `template` — texts with `{prompt}` and `{response}` in them.
+//! 6. `perplexity`, `fluency`, `gptscore` — likelihoods, and `llm_judge` — a verdict.
+//! 7. `cosine_sts`, `bertscore` — nearness to a target; `topic`, `style`, `coherence` — to a prompt, to
+//!    exemplars, of sentence to sentence.
 //!
-//! What holds of all of them: an empty text has no score; a number that is not finite becomes no
+//! What holds of all of them: an empty text has no score (but `cosine_sts` and `bertscore` give it the
+//! score that their originals give it); a number that is not finite becomes no
 //! score and is counted; padding and the other rows of a batch change no score.
 
+pub mod embedder;
 pub mod language_model;
 pub mod models;
 
 mod batched;
+mod bertscore;
+mod coherence;
+mod cosine_sts;
+mod encoded;
 mod fluency;
 mod gptscore;
 mod llm_judge;
 mod perplexity;
+mod style;
 mod template;
+mod token_states;
+mod topic;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use embedder::Embedder;
 pub use language_model::LanguageModel;
 pub use models::Models;
 
@@ -35,6 +49,11 @@ use crate::spec::info::Param;
 use crate::spec::registry::{RegisterError, Registry};
 
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
+    bertscore::register(registry)?;
+    coherence::register(registry)?;
+    cosine_sts::register(registry)?;
+    style::register(registry)?;
+    topic::register(registry)?;
     fluency::register(registry)?;
     gptscore::register(registry)?;
     llm_judge::register(registry)?;

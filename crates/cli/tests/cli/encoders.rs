@@ -1,11 +1,14 @@
-//! The real all-MiniLM-L6-v2 against sentence-transformers, where the catalogue has fetched it.
+//! The real all-MiniLM-L6-v2 against sentence-transformers, where the catalogue has fetched it: by itself
+//! and as a reward.
 
 use burn::tensor::{Device, Tensor};
 use hybrid_assets::{Asset, Options, Store};
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::{SentenceEncoder, TokenRow};
+use hybrid_rewards::neural::Models;
+use hybrid_rewards::{BuildEnv, Context, Registry, Sample};
 use hybrid_testing::{assert_close, fixtures::golden_json};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Largest difference from sentence-transformers of a vector's entry, and of a cosine.
 const TOLERANCE: f64 = 1e-5;
@@ -56,6 +59,12 @@ fn cosines_of_pairs(vectors: Tensor<2>) -> Vec<f32> {
     floats(side(0).mul(side(1)).sum_dim(2))
 }
 
+/// The first sentences of a text that the reference took.
+fn sentences(text: &str, count: usize) -> Vec<&str> {
+    let pieces = text.split('\n').flat_map(|line| line.split(" . ")).map(str::trim);
+    pieces.filter(|piece| (20..=300).contains(&piece.len())).take(count).collect()
+}
+
 #[test]
 fn minilm_gives_the_vector_of_its_card() {
     let Some(model) = minilm() else {
@@ -90,12 +99,54 @@ fn minilm_finds_pairs_as_alike_as_its_library_does() {
     let golden = golden_json("minilm.json");
     let theirs = numbers(&golden["cosines"]);
     let text = std::fs::read_to_string(wikitext.split("test").unwrap()).unwrap();
-    let pieces = text.split('\n').flat_map(|line| line.split(" . ")).map(str::trim);
-    let sentences: Vec<&str> =
-        pieces.filter(|piece| (20..=300).contains(&piece.len())).take(2 * theirs.len()).collect();
+    let sentences = sentences(&text, 2 * theirs.len());
     assert_eq!(sentences[0], golden["first"]);
     let ids = model.ids(&sentences);
     let tokens: usize = ids.iter().map(Vec::len).sum();
     assert_eq!(tokens as u64, golden["tokens"].as_u64().unwrap());
     assert_close(&cosines_of_pairs(model.vectors(&ids)), &theirs, TOLERANCE);
+}
+
+#[test]
+fn minilm_rewards_pairs_by_their_cosine_and_knows_a_text_from_another() {
+    let (Some(model), Some(wikitext)) = (cached("all-minilm-l6-v2"), cached("wikitext-2")) else {
+        eprintln!(
+            "SKIPPED minilm_rewards_pairs_by_their_cosine_and_knows_a_text_from_another: run `hybrid \
+             assets get all-minilm-l6-v2` and `hybrid assets get wikitext-2` first"
+        );
+        return;
+    };
+    let theirs = numbers(&golden_json("minilm.json")["cosines"]);
+    let text = std::fs::read_to_string(wikitext.split("test").unwrap()).unwrap();
+    let sentences = sentences(&text, 2 * theirs.len());
+    let find = |name: &str| match name {
+        "all-minilm-l6-v2" => Ok(model.path.clone()),
+        _ => Err(format!("no model is called `{name}`")),
+    };
+    let open = |_: Option<&str>| Ok(Device::flex());
+    let models = Models::new(&find, &open);
+    let env = BuildEnv::without_assets().with_models(&models);
+    let score = |spec: Value, pairs: &[[&str; 2]]| {
+        let tree = Registry::builtin().unwrap().build(&spec, &env).unwrap();
+        let targets: Vec<[String; 1]> = pairs.iter().map(|pair| [pair[1].to_owned()]).collect();
+        let samples: Vec<Sample<'_>> = (0..)
+            .zip(pairs)
+            .zip(&targets)
+            .map(|((id, pair), targets)| Sample { targets, ..Sample::of_response(id, pair[0]) })
+            .collect();
+        let column = tree.score(&samples, &Context::evaluation()).unwrap();
+        column.value.into_iter().map(|score| score.unwrap() as f32).collect::<Vec<f32>>()
+    };
+    let pairs: Vec<[&str; 2]> = sentences.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect();
+    let raw = score(json!({ "type": "cosine_sts", "scale": "raw" }), &pairs);
+    assert_close(&raw, &theirs, TOLERANCE);
+    let half: Vec<f32> = theirs.iter().map(|cosine| (1.0 + cosine) / 2.0).collect();
+    assert_close(&score(json!({ "type": "cosine_sts" }), &pairs), &half, TOLERANCE);
+    let alike = [
+        ["A man is playing a guitar.", "Someone plays an instrument."],
+        ["A man is playing a guitar.", "Stocks fell today."],
+        ["A man is playing a guitar.", "A man is playing a guitar."],
+    ];
+    let matched = score(json!({ "type": "bertscore" }), &alike);
+    assert!(matched[0] > matched[1] + 0.1 && (matched[2] - 1.0).abs() < 1e-5, "{matched:?}");
 }

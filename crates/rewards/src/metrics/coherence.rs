@@ -55,7 +55,6 @@ const COHESION: Info = Info {
 
 const GRID: Info = Info {
     name: "entity_grid",
-    aliases: &["coherence"],
     about: "The share of pairs of sentences that have a word in common, a pair k sentences apart \
             weighing 1/k, words that stand in one sentence only and function words aside (an \
             entity graph, Guinaudeau and Strube 2013, without a parser); fewer than two sentences \

@@ -7,7 +7,7 @@ mod coverage;
 mod domain;
 mod qa;
 pub(super) mod tfidf;
-mod topic;
+pub(crate) mod topic;
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +15,7 @@ mod tests;
 pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     coverage::register(registry)?;
     domain::register(registry)?;
-    qa::register(registry)?;
-    topic::register(registry)
+    #[cfg(not(feature = "neural"))]
+    topic::register(registry)?;
+    qa::register(registry)
 }

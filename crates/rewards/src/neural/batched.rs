@@ -143,8 +143,13 @@ fn better(before: Option<f64>, score: f64) -> f64 {
     }
 }
 
+/// The best of several scores; NaN where one is, so that it is seen.
+pub(super) fn best(scores: impl Iterator<Item = f64>) -> Option<f64> {
+    scores.fold(None, |before, score| Some(better(before, score)))
+}
+
 /// True where a batch took longer than its rows were given together.
-fn is_late(context: &Context<'_>, start: Option<Duration>, rows: usize) -> bool {
+pub(super) fn is_late(context: &Context<'_>, start: Option<Duration>, rows: usize) -> bool {
     let (Some(limit), Some(start), Some(now)) = (context.row_limit(), start, context.now()) else {
         return false;
     };
@@ -153,7 +158,7 @@ fn is_late(context: &Context<'_>, start: Option<Duration>, rows: usize) -> bool 
 
 /// Places grouped into batches of at most `most` tokens, each row counted as long as its batch's
 /// longest. The longest come first; a row that is longer than `most` is a batch of its own.
-fn by_length(lengths: &[usize], most: usize) -> Vec<Vec<usize>> {
+pub(super) fn by_length(lengths: &[usize], most: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     let length = |place: &usize| lengths.get(*place).copied().unwrap_or(0);
     order.sort_by_key(|place| std::cmp::Reverse(length(place)));

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hybrid_model::Device;
 
+use super::embedder::Embedder;
 use super::language_model::LanguageModel;
 use crate::error::ParamError;
 use crate::spec::registry::BuildEnv;
@@ -23,6 +24,7 @@ pub struct Models<'a> {
     find: Find<'a>,
     open: Open<'a>,
     language_models: Shelf<LanguageModel>,
+    pub(super) embedders: Shelf<Embedder>,
 }
 
 impl std::fmt::Debug for Models<'_> {
@@ -35,7 +37,7 @@ impl<'a> Models<'a> {
     /// Networks that `find` finds and that run on what `open` opens. Neither is asked before a spec
     /// names something.
     pub fn new(find: Find<'a>, open: Open<'a>) -> Self {
-        Self { find, open, language_models: Shelf::default() }
+        Self { find, open, language_models: Shelf::default(), embedders: Shelf::default() }
     }
 
     /// The causal language model `name` on `device`.
@@ -53,7 +55,7 @@ impl<'a> Models<'a> {
         self.language_models.take(&place, || LanguageModel::load(&place.path, &place.device))
     }
 
-    fn place(&self, name: &str, device: Option<&str>) -> Result<Place, ParamError> {
+    pub(super) fn place(&self, name: &str, device: Option<&str>) -> Result<Place, ParamError> {
         let path = (self.find)(name).map_err(|reason| ParamError::new("model", reason))?;
         let device = (self.open)(device).map_err(|reason| ParamError::new("device", reason))?;
         // Two names of one folder are one model.
@@ -73,23 +75,27 @@ impl BuildEnv<'_> {
         name: &str,
         device: Option<&str>,
     ) -> Result<Arc<LanguageModel>, ParamError> {
-        let models = self.models.ok_or_else(|| {
+        self.networks(name)?.language_model(name, device)
+    }
+
+    /// The networks of the environment, one of which, `name`, a spec asks for.
+    pub(super) fn networks(&self, name: &str) -> Result<&Models<'_>, ParamError> {
+        self.models.ok_or_else(|| {
             let reason =
                 format!("names `{name}`, but the program that reads the spec gives no models");
             ParamError::new("model", reason)
-        })?;
-        models.language_model(name, device)
+        })
     }
 }
 
 /// Where a network is read from, and where it runs.
-struct Place {
-    path: PathBuf,
-    device: Device,
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    pub(super) device: Device,
 }
 
 /// Loaded networks of one kind by their places.
-struct Shelf<T>(Mutex<BTreeMap<(PathBuf, String), Arc<T>>>);
+pub(super) struct Shelf<T>(Mutex<BTreeMap<(PathBuf, String), Arc<T>>>);
 
 impl<T> Default for Shelf<T> {
     fn default() -> Self {
@@ -99,7 +105,7 @@ impl<T> Default for Shelf<T> {
 
 impl<T> Shelf<T> {
     /// The network of a place, loaded by `load` where it is the first.
-    fn take(
+    pub(super) fn take(
         &self,
         place: &Place,
         load: impl FnOnce() -> Result<T, String>,

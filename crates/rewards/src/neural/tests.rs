@@ -1,3 +1,5 @@
+pub(crate) mod encoders;
+
 use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,12 +13,15 @@ use super::Models;
 use crate::fixtures::{assert_close, build, env, golden_folder, score, try_score};
 use crate::{BuildEnv, Registry};
 
-/// The golden networks: `gpt2`, which also stands for the catalogue's model, and `llama`.
+/// The golden networks: `gpt2` and `bert`, which also stand for the catalogue's models, `llama` and
+/// `roberta`.
 pub(crate) fn models() -> &'static Models<'static> {
     Box::leak(Box::new(Models::new(
         &|name| match name {
             "gpt2" | "smollm2-135m-instruct" => Ok(folder("gpt2")),
             "llama" => Ok(folder("llama")),
+            "bert" | "all-minilm-l6-v2" => Ok(encoders::folder("bert")),
+            "roberta" => Ok(encoders::folder("roberta")),
             _ => Err(format!("no model is called `{name}`")),
         },
         &|name| match name {
