@@ -2,7 +2,7 @@
 
     pip install torch transformers tokenizers && python reference/rewards_classifier.py
 
-Four random checkpoints over two vocabularies trained on the text below:
+Four random checkpoints over two vocabularies made of the text below:
 
 - `nli`: a BERT of three labels that exclude each other, whose pairs carry token types;
 - `detox`: a BERT of six labels in Detoxify's order, without names and without a problem type;
@@ -17,6 +17,7 @@ entailment over the sources.
 """
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -64,11 +65,15 @@ LENGTH = 24
 
 
 def wordpiece():
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    inner = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    # Made by hand, for training breaks ties at random: every second word, and the letters.
+    words = sorted({word for text in CORPUS for word in re.findall("[a-z]+", text.lower())})[::2]
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *".,?!:;", *letters, *("##" + letter for letter in letters)]
+    pieces += [word for word in words if len(word) > 1]
+    inner = Tokenizer(models.WordPiece({piece: index for index, piece in enumerate(pieces)}, unk_token="[UNK]"))
     inner.normalizer = normalizers.BertNormalizer(lowercase=True)
     inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    inner.train_from_iterator(CORPUS, trainers.WordPieceTrainer(vocab_size=120, special_tokens=special, show_progress=False))
+    inner.add_special_tokens(pieces[:4])
     ids = [(token, inner.token_to_id(token)) for token in ["[CLS]", "[SEP]"]]
     inner.post_processor = processors.TemplateProcessing(
         single="[CLS]:0 $A:0 [SEP]:0", pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1", special_tokens=ids
@@ -141,7 +146,8 @@ class Answers:
 
     @torch.no_grad()
     def of(self, *texts):
-        row = self.tokenizer(*texts, truncation=True, max_length=LENGTH, return_tensors="pt")
+        # As lists, for a lone text loses an empty second one.
+        row = self.tokenizer(*([text] for text in texts), truncation=True, max_length=LENGTH, return_tensors="pt")
         if "token_type_ids" in row and "distil" in self.model.config.model_type:
             del row["token_type_ids"]
         logits = self.model(**row).logits[0]

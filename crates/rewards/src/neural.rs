@@ -6,18 +6,24 @@
 //! 1. [`models`] — from a name in a spec to a loaded network, one for all who name it.
 //! 2. [`language_model`] — a causal language model: how probable is a text, which of a few tokens
 //!    comes next.
-//! 3. `batched` — the ground of every such reward: what is known is not computed again, the rest is
+//! 3. [`text_classifier`] — a sequence classifier: one number a label.
+//! 4. `batched` — the ground of every such reward: what is known is not computed again, the rest is
 //!    sorted by length and cut into batches.
-//! 4. `template` — texts with `{prompt}` and `{response}` in them.
-//! 5. `perplexity`, `fluency`, `gptscore` — likelihoods, and `llm_judge` — a verdict.
+//! 5. `template` — texts with `{prompt}` and `{response}` in them.
+//! 6. `perplexity`, `fluency`, `gptscore` — likelihoods, and `llm_judge` — a verdict.
+//! 7. `classifier` — labels, by any name or by those of `toxicity` and its like; `entailment` — what
+//!    follows from what.
 //!
-//! What holds of all of them: an empty text has no score; a number that is not finite becomes no
+//! What holds of all of them: a text without a token has no score; a number that is not finite becomes no
 //! score and is counted; padding and the other rows of a batch change no score.
 
 pub mod language_model;
 pub mod models;
+pub mod text_classifier;
 
 mod batched;
+mod classifier;
+mod entailment;
 mod fluency;
 mod gptscore;
 mod llm_judge;
@@ -29,12 +35,15 @@ pub(crate) mod tests;
 
 pub use language_model::LanguageModel;
 pub use models::Models;
+pub use text_classifier::TextClassifier;
 
 use crate::error::{ParamError, require};
 use crate::spec::info::Param;
 use crate::spec::registry::{RegisterError, Registry};
 
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
+    classifier::register(registry)?;
+    entailment::register(registry)?;
     fluency::register(registry)?;
     gptscore::register(registry)?;
     llm_judge::register(registry)?;

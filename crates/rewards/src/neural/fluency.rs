@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::batched::{Batched, Network};
 use super::language_model::{LanguageModel, Passage, Start};
-use super::{
-    BATCH_TOKENS, BATCH_TOKENS_PARAM, CACHE, CACHED, DEVICE, MAX_LENGTH, check_sizes,
-};
+use super::{BATCH_TOKENS, BATCH_TOKENS_PARAM, CACHE, CACHED, DEVICE, MAX_LENGTH, check_sizes};
 use crate::column::Column;
 use crate::error::{ParamError, RewardError, require};
 use crate::linear::fit::sigmoid;

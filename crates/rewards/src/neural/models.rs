@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hybrid_model::Device;
 
 use super::language_model::LanguageModel;
+use super::text_classifier::TextClassifier;
 use crate::error::ParamError;
 use crate::spec::registry::BuildEnv;
 
@@ -23,6 +24,7 @@ pub struct Models<'a> {
     find: Find<'a>,
     open: Open<'a>,
     language_models: Shelf<LanguageModel>,
+    classifiers: Shelf<TextClassifier>,
 }
 
 impl std::fmt::Debug for Models<'_> {
@@ -35,7 +37,7 @@ impl<'a> Models<'a> {
     /// Networks that `find` finds and that run on what `open` opens. Neither is asked before a spec
     /// names something.
     pub fn new(find: Find<'a>, open: Open<'a>) -> Self {
-        Self { find, open, language_models: Shelf::default() }
+        Self { find, open, language_models: Shelf::default(), classifiers: Shelf::default() }
     }
 
     /// The causal language model `name` on `device`.
@@ -51,6 +53,20 @@ impl<'a> Models<'a> {
     ) -> Result<Arc<LanguageModel>, ParamError> {
         let place = self.place(name, device)?;
         self.language_models.take(&place, || LanguageModel::load(&place.path, &place.device))
+    }
+
+    /// The sequence classifier `name` on `device`.
+    ///
+    /// # Errors
+    ///
+    /// As [`language_model`](Self::language_model).
+    pub fn classifier(
+        &self,
+        name: &str,
+        device: Option<&str>,
+    ) -> Result<Arc<TextClassifier>, ParamError> {
+        let place = self.place(name, device)?;
+        self.classifiers.take(&place, || TextClassifier::load(&place.path, &place.device))
     }
 
     fn place(&self, name: &str, device: Option<&str>) -> Result<Place, ParamError> {
@@ -73,12 +89,29 @@ impl BuildEnv<'_> {
         name: &str,
         device: Option<&str>,
     ) -> Result<Arc<LanguageModel>, ParamError> {
-        let models = self.models.ok_or_else(|| {
+        self.models(name)?.language_model(name, device)
+    }
+
+    /// The sequence classifier `name` on `device`; see [`Models::classifier`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and where the environment has no networks.
+    pub fn classifier(
+        &self,
+        name: &str,
+        device: Option<&str>,
+    ) -> Result<Arc<TextClassifier>, ParamError> {
+        self.models(name)?.classifier(name, device)
+    }
+
+    /// The networks, of which `name` is asked for.
+    fn models(&self, name: &str) -> Result<&Models<'_>, ParamError> {
+        self.models.ok_or_else(|| {
             let reason =
                 format!("names `{name}`, but the program that reads the spec gives no models");
             ParamError::new("model", reason)
-        })?;
-        models.language_model(name, device)
+        })
     }
 }
 

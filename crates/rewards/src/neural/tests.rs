@@ -11,12 +11,16 @@ use super::Models;
 use crate::fixtures::{assert_close, build, env, golden_folder, score, try_score};
 use crate::{BuildEnv, Registry};
 
-/// The golden networks: `gpt2`, which also stands for the catalogue's model, and `llama`.
+/// The golden networks: `gpt2`, which also stands for the catalogue's model, `llama`, and the
+/// classifiers.
 pub(crate) fn models() -> &'static Models<'static> {
     Box::leak(Box::new(Models::new(
         &|name| match name {
             "gpt2" | "smollm2-135m-instruct" => Ok(folder("gpt2")),
             "llama" => Ok(folder("llama")),
+            "nli" | "detox" | "mood" | "quality" => {
+                Ok(golden_folder().join("classifier").join(name))
+            }
             _ => Err(format!("no model is called `{name}`")),
         },
         &|name| match name {
@@ -57,8 +61,13 @@ pub(super) fn pairs(expected: &Value) -> Vec<Value> {
 
 /// A copy of a golden network that a test may damage.
 fn copy(name: &str) -> TempDir {
+    copy_of(&folder(name))
+}
+
+/// A copy of a folder that a test may damage.
+pub(super) fn copy_of(folder: &Path) -> TempDir {
     let copy = TempDir::new().unwrap();
-    for entry in fs::read_dir(folder(name)).unwrap() {
+    for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
     }
@@ -66,7 +75,7 @@ fn copy(name: &str) -> TempDir {
 }
 
 /// What building `spec` says where every model is `path`.
-fn refusal(spec: &Value, path: &Path) -> String {
+pub(super) fn refusal(spec: &Value, path: &Path) -> String {
     let find = |_: &str| Ok(path.to_owned());
     let open = |_: Option<&str>| Ok(Device::flex());
     let models = Models::new(&find, &open);
