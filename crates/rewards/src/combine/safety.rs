@@ -75,7 +75,7 @@ const INFO: Info = Info {
         Param::new(
             "toxicity",
             "an object or null",
-            "the keys of `toxicity`, of which its `lexicon` or `model` is required; null leaves the part out, as everywhere here",
+            "the keys of `toxicity`, whose `lexicon` or `model` must be among them; required unless null, which leaves a part out, here and below",
         ),
         Param::new("hate", "an object or null", "the keys of `hate`"),
         Param::new("bias", "an object or null", "the keys of `bias`"),

@@ -78,11 +78,15 @@ fn refusals_and_formats_are_checked_where_asked_for() {
 
 #[test]
 fn mistakes_are_named_by_the_part() {
-    insta::assert_snapshot!(refusal(&json!({ "type": "safety" })), @"");
-    insta::assert_snapshot!(refusal(&json!({ "type": "safety", "toxicity": null })), @"");
-    insta::assert_snapshot!(refusal(&json!({ "type": "safety", "toxicity": null, "hate": 3 })), @"");
-    insta::assert_snapshot!(refusal(&by_fields(&json!({ "vteo": 1 }))), @"");
-    insta::assert_snapshot!(refusal(&by_fields(&json!({ "refusal": { "patern": "x" } }))), @"");
+    insta::assert_snapshot!(refusal(&json!({ "type": "safety" })), @"the reward spec has a mistake at `toxicity.lexicon`: is absent, must be the path of a list of words");
+    insta::assert_snapshot!(refusal(&json!({ "type": "safety", "toxicity": null })), @"the reward spec has a mistake at its top level: leaves out every part; keep one of `toxicity`, `hate`, `bias`, `format` and `refusal`");
+    insta::assert_snapshot!(refusal(&json!({ "type": "safety", "toxicity": null, "hate": 3 })), @r"
+    the reward spec has 2 mistakes:
+      `hate`: expected an object or null, got the number 3
+      its top level: leaves out every part; keep one of `toxicity`, `hate`, `bias`, `format` and `refusal`
+    ");
+    insta::assert_snapshot!(refusal(&by_fields(&json!({ "vteo": 1 }))), @"the reward spec has a mistake at `vteo`: unknown key; did you mean `veto`? the keys are `toxicity`, `hate`, `bias`, `format`, `refusal`, `veto`, `missing`, `type`, `name`, `weight`, `postprocess` and `timeout_ms`");
+    insta::assert_snapshot!(refusal(&by_fields(&json!({ "refusal": { "patern": "x" } }))), @"the reward spec has a mistake at `refusal.patern`: unknown key; did you mean `pattern`? the keys are `pattern`, `full`, `ignore_case`, `multi_line`, `dot_all`, `absent`, `type`, `name`, `weight`, `postprocess` and `timeout_ms`");
     let negative = json!({ "hate": { "type": "field", "field": "h", "weight": -1 } });
-    insta::assert_snapshot!(refusal(&by_fields(&negative)), @"");
+    insta::assert_snapshot!(refusal(&by_fields(&negative)), @"the reward spec has a mistake at `hate.weight`: is -1, must be at least 0");
 }

@@ -87,8 +87,11 @@ impl Naming {
         let names = quoted(&names);
         let reason = match self.names {
             [] => format!("is absent, must be one of the model's labels: {names}"),
+            [only] => {
+                format!("is absent, and the model has no `{only}`; set it to one of {names}")
+            }
             wanted => format!(
-                "is absent, and the model has no label {}; set it to one of {names}",
+                "is absent, and the model has none of {}; set it to one of {names}",
                 quoted(wanted)
             ),
         };

@@ -213,9 +213,9 @@ fn renamed(name: &str, labels: &[&str]) -> tempfile::TempDir {
 
 #[test]
 fn without_a_network_they_are_what_they_were() {
-    let row = [json!({ "response": "What a wonderful, lovely day!" })];
+    let row = [json!({ "response": "The water is good." })];
     let lexicon = score(&json!({ "type": "sentiment", "target": "positive" }), &row);
-    assert!(lexicon[0].unwrap() > 0.8, "{lexicon:?}");
+    assert!(lexicon[0].unwrap() > 0.6, "{lexicon:?}");
     let null = json!({ "type": "sentiment", "target": "positive", "model": null });
     assert_eq!(score(&null, &row), lexicon);
     insta::assert_snapshot!(refused(&json!({ "type": "sentiment", "model": "none.json" })), @"");
@@ -231,24 +231,24 @@ fn mistakes_name_their_key_and_the_labels() {
         spec.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
         refused(&spec)
     };
-    insta::assert_snapshot!(refused(&json!({ "type": "classifier" })), @"");
-    insta::assert_snapshot!(nli(json!({})), @"");
-    insta::assert_snapshot!(nli(json!({ "label": "entails" })), @"");
-    insta::assert_snapshot!(nli(json!({ "label": 3 })), @"");
-    insta::assert_snapshot!(nli(json!({ "label": [] })), @"");
-    insta::assert_snapshot!(nli(json!({ "label": true })), @"");
-    insta::assert_snapshot!(nli(json!({ "labels": { "x": 1 } })), @"");
-    insta::assert_snapshot!(nli(json!({ "labels": { "x": 1 }, "label": 0 })), @"");
-    insta::assert_snapshot!(nli(json!({ "label": [0, 1], "score": "logit" })), @"");
-    insta::assert_snapshot!(nli(json!({ "label": 0, "score": "log_probability", "problem": "regression" })), @"");
-    insta::assert_snapshot!(nli(json!({ "label": [0, 1], "problem": "regression" })), @"");
-    insta::assert_snapshot!(refused(&json!({ "type": "hate", "model": "nli" })), @"");
-    insta::assert_snapshot!(refused(&json!({ "type": "sentiment", "model": "nli" })), @"");
-    insta::assert_snapshot!(refused(&json!({ "type": "toxicity", "model": "gpt5" })), @"");
+    insta::assert_snapshot!(refused(&json!({ "type": "classifier" })), @"the reward spec has a mistake at `model`: is absent, must name a sequence classifier");
+    insta::assert_snapshot!(nli(json!({})), @"the reward spec has a mistake at `label`: is absent, must be one of the model's labels: `CONTRADICTION`, `NEUTRAL` and `ENTAILMENT`");
+    insta::assert_snapshot!(nli(json!({ "label": "entails" })), @"the reward spec has a mistake at `label`: the model has no label `entails`; its labels are `CONTRADICTION`, `NEUTRAL` and `ENTAILMENT`");
+    insta::assert_snapshot!(nli(json!({ "label": 3 })), @"the reward spec has a mistake at `label`: is 3, but the model's 3 labels count from 0: `CONTRADICTION`, `NEUTRAL` and `ENTAILMENT`");
+    insta::assert_snapshot!(nli(json!({ "label": [] })), @"the reward spec has a mistake at `label`: is an empty list, must name a label");
+    insta::assert_snapshot!(nli(json!({ "label": true })), @"the reward spec has a mistake at `label`: expected a string, a whole number or a list of them, or null, got the boolean true");
+    insta::assert_snapshot!(nli(json!({ "labels": { "x": 1 } })), @"the reward spec has a mistake at `labels.x`: the model has no label `x`; its labels are `CONTRADICTION`, `NEUTRAL` and `ENTAILMENT`");
+    insta::assert_snapshot!(nli(json!({ "labels": { "x": 1 }, "label": 0 })), @"the reward spec has a mistake at its top level: `label` and `labels` exclude each other; keep one of them");
+    insta::assert_snapshot!(nli(json!({ "label": [0, 1], "score": "logit" })), @"the reward spec has a mistake at `score`: is `logit`, which several labels do not have; name one");
+    insta::assert_snapshot!(nli(json!({ "label": 0, "score": "log_probability", "problem": "regression" })), @"the reward spec has a mistake at `score`: is `log_probability`, but the model is a regression, which has none");
+    insta::assert_snapshot!(nli(json!({ "label": [0, 1], "problem": "regression" })), @"the reward spec has a mistake at `label`: names several outputs of a regression; name one, or give `labels` weights");
+    insta::assert_snapshot!(refused(&json!({ "type": "hate", "model": "nli" })), @"the reward spec has a mistake at `label`: is absent, and the model has none of `hate`, `hateful` and `hate_speech`; set it to one of `CONTRADICTION`, `NEUTRAL` and `ENTAILMENT`");
+    insta::assert_snapshot!(refused(&json!({ "type": "sentiment", "model": "nli" })), @"the reward spec has a mistake at `target`: the model has no label `positive`; its labels are `CONTRADICTION`, `NEUTRAL` and `ENTAILMENT`");
+    insta::assert_snapshot!(refused(&json!({ "type": "toxicity", "model": "gpt5" })), @"the reward spec has a mistake at `model`: no model is called `gpt5`");
     let file = golden_folder().join("classifier/nli/config.json");
-    insta::assert_snapshot!(refusal(&json!({ "type": "classifier", "model": "m" }), &file), @"");
+    insta::assert_snapshot!(refusal(&json!({ "type": "classifier", "model": "m" }), &file), @"the reward spec has a mistake at `model`: `PATH` is a file, but a classifier is a folder with `config.json`, `model.safetensors` and `tokenizer.json`");
     let empty = tempfile::TempDir::new().unwrap();
-    insta::assert_snapshot!(refusal(&json!({ "type": "classifier", "model": "m" }), empty.path()), @"");
+    insta::assert_snapshot!(refusal(&json!({ "type": "classifier", "model": "m" }), empty.path()), @"the reward spec has a mistake at `model`: `PATH` is no model: it lacks `config.json`; expected a directory with `config.json` and `model.safetensors` (or its shards and their index), or a `.gguf` file");
 }
 
 #[test]

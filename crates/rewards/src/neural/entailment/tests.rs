@@ -32,13 +32,13 @@ fn sentences_are_supported_by_the_best_source() {
     assert_eq!(tree.needs().names(), ["source"]);
     let rows = [
         json!({ "response": expected["response"], "source": expected["sources"] }),
-        json!({ "response": expected["response"], "source": expected["sources"][0] }),
+        json!({ "response": expected["response"], "source": expected["sources"][1] }),
         json!({ "response": "", "source": "a" }),
         json!({ "response": "a", "source": 3 }),
     ];
     let column = try_score(&tree, &rows).unwrap();
     assert_close(column.value[0], expected["mean"].as_f64(), TOLERANCE, "a field");
-    assert!(column.value[1].unwrap() < column.value[0].unwrap(), "fewer sources support less");
+    assert!(column.value[1].unwrap() < column.value[0].unwrap(), "the first supports more");
     assert_eq!(column.value[2..], [None, None]);
     assert_eq!(
         column.notes,
@@ -79,9 +79,9 @@ fn qa_relevance_without_a_model_looks_at_words() {
 
 #[test]
 fn a_model_without_entailment_is_refused_with_its_labels() {
-    insta::assert_snapshot!(refused(&json!({ "type": "factual_accuracy" })), @"");
-    insta::assert_snapshot!(refused(&json!({ "type": "factual_accuracy", "model": "mood" })), @"");
-    insta::assert_snapshot!(refused(&json!({ "type": "factual_accuracy", "model": "mood", "label": 2, "score": "margin" })), @"");
-    insta::assert_snapshot!(refused(&json!({ "type": "qa_relevance", "premise": "target" })), @"");
-    insta::assert_snapshot!(refused(&json!({ "type": "qa_relevance", "model": "nli", "type_weight": 1 })), @"");
+    insta::assert_snapshot!(refused(&json!({ "type": "factual_accuracy" })), @"the reward spec has a mistake at `model`: is absent, must name a sequence classifier");
+    insta::assert_snapshot!(refused(&json!({ "type": "factual_accuracy", "model": "mood" })), @"the reward spec has a mistake at `label`: is absent, and the model has no `entailment`; set it to one of `negative`, `neutral` and `positive`");
+    insta::assert_snapshot!(refused(&json!({ "type": "factual_accuracy", "model": "mood", "label": 2, "score": "margin" })), @"the reward spec has a mistake at `score`: the model has no label `contradiction`; its labels are `negative`, `neutral` and `positive`");
+    insta::assert_snapshot!(refused(&json!({ "type": "qa_relevance", "premise": "target" })), @"the reward spec has a mistake at `premise`: has no effect without a network as `model`; remove it");
+    insta::assert_snapshot!(refused(&json!({ "type": "qa_relevance", "model": "nli", "type_weight": 1 })), @"the reward spec has a mistake at `type_weight`: has no effect where `model` is a network; remove it");
 }
