@@ -21,10 +21,12 @@ mod error;
 pub mod gguf;
 mod growing;
 mod hf;
+mod segments;
 mod stream;
 
 pub use error::TokenizerError;
 pub use growing::Growing;
+pub use segments::Segments;
 pub use stream::DecodeStream;
 
 #[cfg(test)]

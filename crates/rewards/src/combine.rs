@@ -21,6 +21,7 @@ mod gate;
 mod group_normalize;
 mod lagrangian;
 mod product;
+mod safety;
 mod weighted_sum;
 
 #[cfg(test)]
@@ -276,5 +277,6 @@ pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     extremes::register(registry)?;
     gate::register(registry)?;
     group_normalize::register(registry)?;
-    lagrangian::register(registry)
+    lagrangian::register(registry)?;
+    safety::register(registry)
 }

@@ -6,28 +6,34 @@
 //! 1. [`models`] — from a name in a spec to a loaded network, one for all who name it.
 //! 2. [`language_model`] — a causal language model: how probable is a text, which of a few tokens
 //!    comes next.
-//! 3. `batched` — the ground of every such reward: what is known is not computed again, the rest is
+//! 3. [`text_classifier`] — a sequence classifier: one number a label.
+//! 4. `batched` — the ground of every such reward: what is known is not computed again, the rest is
 //!    sorted by length and cut into batches.
-//! 4. [`embedder`], `token_states` — an encoder: the vector of a text, the states of its tokens; and
+//! 5. [`embedder`], `token_states` — an encoder: the vector of a text, the states of its tokens; and
 //!    `encoded`, the ground of what compares them: equal texts are encoded once.
-//! 5. `template` — texts with `{prompt}` and `{response}` in them.
-//! 6. `perplexity`, `fluency`, `gptscore` — likelihoods, and `llm_judge` — a verdict.
-//! 7. `cosine_sts`, `bertscore` — nearness to a target; `topic`, `style`, `coherence` — to a prompt, to
+//! 6. `template` — texts with `{prompt}` and `{response}` in them.
+//! 7. `perplexity`, `fluency`, `gptscore` — likelihoods, and `llm_judge` — a verdict.
+//! 8. `classifier` — labels, by any name or by those of `toxicity` and its like; `entailment` — what
+//!    follows from what.
+//! 9. `cosine_sts`, `bertscore` — nearness to a target; `topic`, `style`, `coherence` — to a prompt, to
 //!    exemplars, of sentence to sentence.
 //!
-//! What holds of all of them: an empty text has no score (but `cosine_sts` and `bertscore` give it the
-//! score that their originals give it); a number that is not finite becomes no
+//! What holds of all of them: a text without a token has no score (but `cosine_sts` and `bertscore` give
+//! an empty one the score that their originals give it); a number that is not finite becomes no
 //! score and is counted; padding and the other rows of a batch change no score.
 
 pub mod embedder;
 pub mod language_model;
 pub mod models;
+pub mod text_classifier;
 
 mod batched;
 mod bertscore;
+mod classifier;
 mod coherence;
 mod cosine_sts;
 mod encoded;
+mod entailment;
 mod fluency;
 mod gptscore;
 mod llm_judge;
@@ -43,6 +49,7 @@ pub(crate) mod tests;
 pub use embedder::Embedder;
 pub use language_model::LanguageModel;
 pub use models::Models;
+pub use text_classifier::TextClassifier;
 
 use crate::error::{ParamError, require};
 use crate::spec::info::Param;
@@ -50,8 +57,10 @@ use crate::spec::registry::{RegisterError, Registry};
 
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     bertscore::register(registry)?;
+    classifier::register(registry)?;
     coherence::register(registry)?;
     cosine_sts::register(registry)?;
+    entailment::register(registry)?;
     style::register(registry)?;
     topic::register(registry)?;
     fluency::register(registry)?;

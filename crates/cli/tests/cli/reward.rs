@@ -1,6 +1,7 @@
 //! `hybrid reward`: rows in, scores out, and what it shows.
 
 mod bad;
+mod classifier;
 mod golden;
 mod hard;
 mod train;

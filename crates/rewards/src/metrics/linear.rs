@@ -37,7 +37,7 @@ impl Params for Config {}
 
 const INFO: Info = Info {
     name: "linear",
-    aliases: &["sarcasm", "spam"],
+    aliases: &["spam"],
     about: "The calibrated probability of the positive class by a model of one's own: n-grams, \
             TF-IDF, logistic regression. The model file holds its accuracy and AUC on held-out rows.",
     params: &[
@@ -51,11 +51,25 @@ const INFO: Info = Info {
     ..Info::UNIT
 };
 
+const SARCASM: Info = Info {
+    name: "sarcasm",
+    aliases: &[],
+    about: "The calibrated probability that the response is sarcastic, by a model of one's own as \
+            for `linear`.",
+    evidence: Evidence::Validated(
+        "a trained model, 2,867 held-out news headlines: AUC 0.928 (0.919 to 0.937); each model file says its own",
+    ),
+    ..INFO
+};
+
 pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
-    registry.reward(INFO, |config: Config, _| {
-        let path = corpus::required("model", config.model.as_deref(), "a trained model")?;
-        Ok(PerRow(Linear { model: load(path)?, config }))
-    })
+    for info in [INFO, SARCASM] {
+        registry.reward(info, |config: Config, _| {
+            let path = corpus::required("model", config.model.as_deref(), "a trained model")?;
+            Ok(PerRow(Linear { model: load(path)?, config }))
+        })?;
+    }
+    Ok(())
 }
 
 /// Reads the model that a spec names under `model`.

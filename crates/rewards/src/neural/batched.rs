@@ -23,7 +23,7 @@ pub(super) trait Network: Send + Sync {
         Needs::default()
     }
 
-    /// The inputs of a row, the best of which is its score; none where it has no score.
+    /// The inputs of a row, of whose scores [`fold`](Self::fold) makes one; none where it has no score.
     ///
     /// # Errors
     ///
@@ -35,6 +35,12 @@ pub(super) trait Network: Send + Sync {
 
     /// The scores of a batch, in its order.
     fn run(&self, inputs: &[&Self::Input]) -> Vec<f64>;
+
+    /// The score of a row by those of its inputs, at least one: the best, or NaN where one is, so
+    /// that it is seen.
+    fn fold(&self, scored: &[(&Self::Input, f64)]) -> f64 {
+        scored.iter().map(|(_, score)| *score).fold(f64::NEG_INFINITY, better)
+    }
 }
 
 /// A network as a reward.
@@ -74,27 +80,51 @@ impl<N: Network> Batched<N> {
         }
         let lengths: Vec<usize> =
             flat.iter().map(|(_, input)| self.network.length(input)).collect();
-        let mut scores = vec![None; pending.len()];
+        let mut found: Vec<Option<f64>> = vec![None; flat.len()];
         for batch in by_length(&lengths, self.batch_tokens) {
             let members: Vec<(usize, &N::Input)> =
-                batch.iter().filter_map(|at| flat.get(*at).copied()).collect();
+                batch.iter().filter_map(|at| Some((*at, flat.get(*at)?.1))).collect();
             let batch: Vec<&N::Input> = members.iter().map(|(_, input)| *input).collect();
             let start = context.now();
-            let found = self.network.run(&batch);
+            let scores = self.network.run(&batch);
             if is_late(context, start, batch.len()) {
                 continue;
             }
-            for ((row, _), score) in members.iter().zip(found) {
-                if let Some(slot) = scores.get_mut(*row) {
-                    *slot = Some(better(*slot, score));
+            for ((at, _), score) in members.iter().zip(scores) {
+                if let Some(slot) = found.get_mut(*at) {
+                    *slot = Some(score);
                 }
             }
         }
+        let scores = self.fold_rows(&flat, &found, pending.len());
         let places = |row: usize| pending.get(row).map_or(0, |row| row.places.len());
         let lost: usize = refused.iter().map(|(row, _)| places(*row)).sum();
         let note =
             refused.first().map(|(_, reason)| format!("{lost} rows have no score: {reason}"));
         (scores, note.into_iter().collect())
+    }
+
+    /// One score for each of `rows` rows by those of its inputs, which stand together with the row's
+    /// number; none where an input has none.
+    fn fold_rows(
+        &self,
+        inputs: &[(usize, &N::Input)],
+        found: &[Option<f64>],
+        rows: usize,
+    ) -> Vec<Option<f64>> {
+        let mut scores = vec![None; rows];
+        let mut rest = found;
+        for own in inputs.chunk_by(|one, next| one.0 == next.0) {
+            let (scored, others) = rest.split_at(own.len());
+            rest = others;
+            let pairs = own.iter().zip(scored).map(|((_, input), score)| Some((*input, (*score)?)));
+            let pairs: Option<Vec<(&N::Input, f64)>> = pairs.collect();
+            let row = own.first().and_then(|(row, _)| scores.get_mut(*row));
+            if let (Some(pairs), Some(slot)) = (pairs, row) {
+                *slot = Some(self.network.fold(&pairs));
+            }
+        }
+        scores
     }
 }
 
@@ -132,15 +162,13 @@ impl<N: Network> Reward for Batched<N> {
 fn content(sample: &Sample<'_>, needs: &Needs) -> String {
     let prompt = needs.prompt.then_some(sample.prompt);
     let targets = needs.target.then_some(sample.targets);
-    json!([sample.response, prompt, targets]).to_string()
+    let fields: Vec<_> = needs.fields.iter().map(|field| sample.fields.get(field)).collect();
+    json!([sample.response, prompt, targets, fields]).to_string()
 }
 
-/// The better of two scores; NaN where one is, so that it is seen.
-fn better(before: Option<f64>, score: f64) -> f64 {
-    match before {
-        Some(before) if before.is_nan() || before > score => before,
-        _ => score,
-    }
+/// The better of two scores; NaN where one is.
+fn better(before: f64, score: f64) -> f64 {
+    if before.is_nan() || before > score { before } else { score }
 }
 
 /// The best of several scores; NaN where one is, so that it is seen.

@@ -8,6 +8,7 @@ use hybrid_model::Device;
 
 use super::embedder::Embedder;
 use super::language_model::LanguageModel;
+use super::text_classifier::TextClassifier;
 use crate::error::ParamError;
 use crate::spec::registry::BuildEnv;
 
@@ -25,6 +26,7 @@ pub struct Models<'a> {
     open: Open<'a>,
     language_models: Shelf<LanguageModel>,
     pub(super) embedders: Shelf<Embedder>,
+    classifiers: Shelf<TextClassifier>,
 }
 
 impl std::fmt::Debug for Models<'_> {
@@ -37,7 +39,13 @@ impl<'a> Models<'a> {
     /// Networks that `find` finds and that run on what `open` opens. Neither is asked before a spec
     /// names something.
     pub fn new(find: Find<'a>, open: Open<'a>) -> Self {
-        Self { find, open, language_models: Shelf::default(), embedders: Shelf::default() }
+        Self {
+            find,
+            open,
+            language_models: Shelf::default(),
+            embedders: Shelf::default(),
+            classifiers: Shelf::default(),
+        }
     }
 
     /// The causal language model `name` on `device`.
@@ -53,6 +61,20 @@ impl<'a> Models<'a> {
     ) -> Result<Arc<LanguageModel>, ParamError> {
         let place = self.place(name, device)?;
         self.language_models.take(&place, || LanguageModel::load(&place.path, &place.device))
+    }
+
+    /// The sequence classifier `name` on `device`.
+    ///
+    /// # Errors
+    ///
+    /// As [`language_model`](Self::language_model).
+    pub fn classifier(
+        &self,
+        name: &str,
+        device: Option<&str>,
+    ) -> Result<Arc<TextClassifier>, ParamError> {
+        let place = self.place(name, device)?;
+        self.classifiers.take(&place, || TextClassifier::load(&place.path, &place.device))
     }
 
     pub(super) fn place(&self, name: &str, device: Option<&str>) -> Result<Place, ParamError> {
@@ -76,6 +98,19 @@ impl BuildEnv<'_> {
         device: Option<&str>,
     ) -> Result<Arc<LanguageModel>, ParamError> {
         self.networks(name)?.language_model(name, device)
+    }
+
+    /// The sequence classifier `name` on `device`; see [`Models::classifier`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and where the environment has no networks.
+    pub fn classifier(
+        &self,
+        name: &str,
+        device: Option<&str>,
+    ) -> Result<Arc<TextClassifier>, ParamError> {
+        self.networks(name)?.classifier(name, device)
     }
 
     /// The networks of the environment, one of which, `name`, a spec asks for.

@@ -13,8 +13,8 @@ use super::Models;
 use crate::fixtures::{assert_close, build, env, golden_folder, score, try_score};
 use crate::{BuildEnv, Registry};
 
-/// The golden networks: `gpt2` and `bert`, which also stand for the catalogue's models, `llama` and
-/// `roberta`.
+/// The golden networks: `gpt2` and `bert`, which also stand for the catalogue's models, `llama`,
+/// `roberta`, and the classifiers.
 pub(crate) fn models() -> &'static Models<'static> {
     Box::leak(Box::new(Models::new(
         &|name| match name {
@@ -22,6 +22,9 @@ pub(crate) fn models() -> &'static Models<'static> {
             "llama" => Ok(folder("llama")),
             "bert" | "all-minilm-l6-v2" => Ok(encoders::folder("bert")),
             "roberta" => Ok(encoders::folder("roberta")),
+            "nli" | "detox" | "mood" | "quality" => {
+                Ok(golden_folder().join("classifier").join(name))
+            }
             _ => Err(format!("no model is called `{name}`")),
         },
         &|name| match name {
@@ -62,8 +65,13 @@ pub(super) fn pairs(expected: &Value) -> Vec<Value> {
 
 /// A copy of a golden network that a test may damage.
 fn copy(name: &str) -> TempDir {
+    copy_of(&folder(name))
+}
+
+/// A copy of a folder that a test may damage.
+pub(super) fn copy_of(folder: &Path) -> TempDir {
     let copy = TempDir::new().unwrap();
-    for entry in fs::read_dir(folder(name)).unwrap() {
+    for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
     }
@@ -71,7 +79,7 @@ fn copy(name: &str) -> TempDir {
 }
 
 /// What building `spec` says where every model is `path`.
-fn refusal(spec: &Value, path: &Path) -> String {
+pub(super) fn refusal(spec: &Value, path: &Path) -> String {
     let find = |_: &str| Ok(path.to_owned());
     let open = |_: Option<&str>| Ok(Device::flex());
     let models = Models::new(&find, &open);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::node::Node;
 use super::params::{describe, join, suggestion};
-use super::registry::{BuildEnv, Maker, Registry, Site, Weights};
+use super::registry::{BuildEnv, MakeRule, Maker, Part, Registry, Site, Weights};
 use super::tree::RewardTree;
 use crate::combine::{Child, Combined};
 use crate::error::{SpecError, SpecErrors, join_names};
@@ -115,15 +115,12 @@ impl Builder<'_> {
                 Node { name, reward, post, timeout, leaves, is_leaf: true, compares_group }
             }
             Maker::Combinator(child_weights, make) => {
-                let (nodes, children) = self.components(&mut map, *child_weights);
-                let rule = make(&map, &children, &mut self.site)?;
-                let leaves = below(&name, &nodes);
-                let nodes = nodes?;
-                let compares_group =
-                    rule.needs_group() || nodes.iter().any(|node| node.compares_group);
-                let reward = Box::new(Combined::new(nodes, rule));
-                let (post, timeout) = (vec![], None);
-                Node { name, reward, post, timeout, leaves, is_leaf: false, compares_group }
+                let components = self.components(&mut map, *child_weights);
+                self.combined(name, &map, components, make)?
+            }
+            Maker::Bundle(parts, make) => {
+                let components = self.parts(&mut map, parts);
+                self.combined(name, &map, components, make)?
             }
         };
         node.post = post?;
@@ -213,12 +210,55 @@ impl Builder<'_> {
                 return (None, Vec::new());
             }
         };
+        let place = |(index, spec)| (format!("components[{index}]"), spec);
+        let specs = specs.into_iter().enumerate().map(place).collect();
+        self.children(specs, weights)
+    }
+
+    /// The components of a bundle, each under its own key; a part that is null is left out.
+    fn parts(
+        &mut self,
+        map: &mut Map<String, Value>,
+        parts: &[Part],
+    ) -> (Option<Vec<Node>>, Vec<Child>) {
+        let mut specs = Vec::with_capacity(parts.len());
+        for part in parts {
+            let own = match map.shift_remove(part.key) {
+                None if part.present => Map::new(),
+                None | Some(Value::Null) => continue,
+                Some(Value::Object(own)) => own,
+                Some(other) => {
+                    let got = describe(&other);
+                    self.site.error(part.key, format!("expected an object or null, got {got}"));
+                    continue;
+                }
+            };
+            let mut spec = if own.contains_key("type") { Map::new() } else { (part.spec)() };
+            spec.insert("name".to_owned(), part.key.into());
+            spec.extend(own);
+            specs.push((part.key.to_owned(), Value::Object(spec)));
+        }
+        if specs.is_empty() {
+            let keys: Vec<&str> = parts.iter().map(|part| part.key).collect();
+            let known = super::params::quoted(&keys);
+            self.site.error("", format!("leaves out every part; keep one of {known}"));
+            return (None, Vec::new());
+        }
+        self.children(specs, Weights::Used)
+    }
+
+    /// Builds the components of one place, each with the key under which it stands.
+    fn children(
+        &mut self,
+        specs: Vec<(String, Value)>,
+        weights: Weights,
+    ) -> (Option<Vec<Node>>, Vec<Child>) {
         self.depth += 1;
         let mut nodes = Vec::with_capacity(specs.len());
         let mut children: Vec<Child> = Vec::with_capacity(specs.len());
         let mut whole = true;
-        for (index, spec) in specs.iter().enumerate() {
-            let built = self.at(&format!("components[{index}]"), |b| b.node(spec, weights));
+        for (place, spec) in &specs {
+            let built = self.at(place, |builder| builder.node(spec, weights));
             let Some((node, weight)) = built else {
                 // A stand-in, so that the combinator still sees how many components there are.
                 children.push(Child { name: String::new(), weight: 1.0 });
@@ -230,13 +270,30 @@ impl Builder<'_> {
                     "a second component is called `{}`; give one of them another `name`",
                     node.name
                 );
-                self.site.error(&format!("components[{index}]"), reason);
+                self.site.error(place, reason);
             }
             children.push(Child { name: node.name.clone(), weight });
             nodes.push(node);
         }
         self.depth -= 1;
         (whole.then_some(nodes), children)
+    }
+
+    /// A combinator over its components.
+    fn combined(
+        &mut self,
+        name: String,
+        map: &Map<String, Value>,
+        (nodes, children): (Option<Vec<Node>>, Vec<Child>),
+        make: &MakeRule,
+    ) -> Option<Node> {
+        let rule = make(map, &children, &mut self.site)?;
+        let leaves = below(&name, &nodes);
+        let nodes = nodes?;
+        let compares_group = rule.needs_group() || nodes.iter().any(|node| node.compares_group);
+        let reward = Box::new(Combined::new(nodes, rule));
+        let (post, timeout) = (vec![], None);
+        Some(Node { name, reward, post, timeout, leaves, is_leaf: false, compares_group })
     }
 
     fn postprocess(&mut self, map: &mut Map<String, Value>) -> Option<Vec<Box<dyn PostProcess>>> {

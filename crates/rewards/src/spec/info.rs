@@ -108,8 +108,8 @@ pub struct Listing {
     pub kind: EntryKind,
     /// Other spellings of the name.
     pub aliases: &'static [&'static str],
-    /// One plain sentence.
-    pub about: &'static str,
+    /// What it is, in plain sentences.
+    pub about: String,
     /// Smallest and largest score with the default parameters; `None` where unbounded.
     pub range: (Option<f64>, Option<f64>),
     /// Which scores are good.
@@ -136,8 +136,15 @@ pub struct ListedParam {
 }
 
 impl Listing {
-    /// Lists `info` with `defaults`, the default parameters as an object.
-    pub(crate) fn new(info: &Info, kind: EntryKind, defaults: &Value) -> Self {
+    /// Lists `info` with what it is and its parameters, which may be more than its own, and
+    /// `defaults`, the default parameters as an object.
+    pub(crate) fn new(
+        info: &Info,
+        about: &str,
+        kind: EntryKind,
+        params: &[Param],
+        defaults: &Value,
+    ) -> Self {
         let bound = |value: f64| value.is_finite().then_some(value);
         let listed = |param: &Param| ListedParam {
             name: param.name,
@@ -149,11 +156,11 @@ impl Listing {
             name: info.name,
             kind,
             aliases: info.aliases,
-            about: info.about,
+            about: about.to_owned(),
             range: (bound(info.range.0), bound(info.range.1)),
             direction: info.direction,
             needs: info.needs,
-            parameters: info.params.iter().map(listed).collect(),
+            parameters: params.iter().map(listed).collect(),
             evidence: info.evidence,
         }
     }

@@ -34,7 +34,7 @@ fn table(entries: &[&Listing], kind: EntryKind) -> String {
     }
     for entry in entries {
         let also: String = entry.aliases.iter().map(|alias| format!(", `{alias}`")).collect();
-        let _ = write!(out, "| `{}`{also} | {} |", entry.name, escape(entry.about));
+        let _ = write!(out, "| `{}`{also} | {} |", entry.name, escape(&entry.about));
         if kind == EntryKind::Reward {
             let needs: Vec<String> = entry.needs.iter().map(|need| format!("`{need}`")).collect();
             let (range, better) = (range(entry.range), direction(entry.direction));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::info::{EntryKind, Info, Listing, Param};
 use super::params::{Params, join, read};
@@ -68,16 +68,22 @@ impl Site<'_> {
         self.errors.push(SpecError { path: join(&self.path, key), reason: reason.into() });
     }
 
-    fn params<P: Params>(&mut self, keys: &Keys, known: &[Param], common: &[&str]) -> Option<P> {
+    pub(super) fn params<P: Params>(
+        &mut self,
+        keys: &Keys,
+        known: &[Param],
+        common: &[&str],
+    ) -> Option<P> {
         read(keys, known, common, &self.path, &mut self.errors)
     }
 
-    fn keep<T>(&mut self, result: Result<T, ParamError>) -> Option<T> {
+    pub(super) fn keep<T>(&mut self, result: Result<T, ParamError>) -> Option<T> {
         result.map_err(|error| self.error(&error.key, error.reason)).ok()
     }
 }
 
-type Keys = Map<String, Value>;
+/// The keys of a component that are its own.
+pub(crate) type Keys = Map<String, Value>;
 pub(crate) type MakeReward =
     Box<dyn Fn(&Keys, &mut Site<'_>) -> Option<Box<dyn Reward>> + Send + Sync>;
 pub(crate) type MakeRule =
@@ -86,7 +92,8 @@ pub(crate) type MakePost =
     Box<dyn Fn(&Keys, &mut Site<'_>) -> Option<Box<dyn PostProcess>> + Send + Sync>;
 
 /// Keys that every reward takes.
-const COMPONENT_KEYS: [&str; 5] = ["type", "name", "weight", "postprocess", "timeout_ms"];
+pub(super) const COMPONENT_KEYS: [&str; 5] =
+    ["type", "name", "weight", "postprocess", "timeout_ms"];
 /// Keys that every combinator takes.
 const COMBINATOR_KEYS: [&str; 6] =
     ["components", "type", "name", "weight", "postprocess", "timeout_ms"];
@@ -103,12 +110,37 @@ pub enum Weights {
 pub(crate) enum Maker {
     Reward(MakeReward),
     Combinator(Weights, MakeRule),
+    Bundle(&'static [Part], MakeRule),
+}
+
+/// A component that a bundle has by itself, under a key of its own.
+pub(crate) struct Part {
+    /// The key, which is also the component's name.
+    pub(crate) key: &'static str,
+    /// Whether the part is there where the spec does not name it.
+    pub(crate) present: bool,
+    /// Its spec, which that of the user adds to, unless it has a `type` of its own.
+    pub(crate) spec: fn() -> Keys,
 }
 
 pub(crate) struct Entry<M> {
     pub(crate) info: Info,
+    /// What it is: that of `info`, and what a second form adds to it.
+    pub(crate) about: String,
+    /// Those of `info`, and those of a second form.
+    pub(crate) params: Vec<Param>,
     pub(crate) defaults: Value,
     pub(crate) make: M,
+}
+
+impl<M> Entry<M> {
+    fn new(info: Info, defaults: Value, make: M) -> Self {
+        Self { info, about: info.about.to_owned(), params: info.params.to_vec(), defaults, make }
+    }
+
+    fn listing(&self, kind: EntryKind) -> Listing {
+        Listing::new(&self.info, &self.about, kind, &self.params, &self.defaults)
+    }
 }
 
 /// A name that is taken, or that no spec could write.
@@ -198,6 +230,35 @@ impl Registry {
         self.add(info, defaults::<P>(), Maker::Combinator(weights, make))
     }
 
+    /// Adds a reward that is a combinator with components of its own: the keys of `parts`, then
+    /// parameters of type `P`.
+    pub(crate) fn bundle<P, R, F>(
+        &mut self,
+        info: Info,
+        parts: &'static [Part],
+        make: F,
+    ) -> Result<(), RegisterError>
+    where
+        P: Params,
+        R: Rule + 'static,
+        F: Fn(P, &[Child]) -> Result<R, ParamError> + Send + Sync + 'static,
+    {
+        let known = info.params;
+        let make: MakeRule = Box::new(move |keys, children, site| {
+            let params = site.params::<P>(keys, known, &COMPONENT_KEYS)?;
+            Some(Box::new(site.keep(make(params, children))?))
+        });
+        let part = |part: &Part| {
+            let spec = if part.present { json!({}) } else { Value::Null };
+            (part.key.to_owned(), spec)
+        };
+        let mut keys: Keys = parts.iter().map(part).collect();
+        if let Value::Object(own) = defaults::<P>() {
+            keys.extend(own);
+        }
+        self.add(info, Value::Object(keys), Maker::Bundle(parts, make))
+    }
+
     /// Adds a post-processor with parameters of type `P`.
     ///
     /// # Errors
@@ -215,7 +276,7 @@ impl Registry {
             let params = site.params::<P>(keys, known, &["type"])?;
             Some(Box::new(site.keep(make(params))?))
         });
-        self.posts.insert(info.name, Entry { info, defaults: defaults::<P>(), make });
+        self.posts.insert(info.name, Entry::new(info, defaults::<P>(), make));
         Ok(())
     }
 
@@ -234,16 +295,12 @@ impl Registry {
     /// Every entry, rewards and combinators first, each half by name.
     pub fn list(&self) -> Vec<Listing> {
         let rewards = self.rewards.values().map(|entry| {
-            let kind = match entry.make {
-                Maker::Reward(_) => EntryKind::Reward,
+            entry.listing(match entry.make {
+                Maker::Reward(_) | Maker::Bundle(..) => EntryKind::Reward,
                 Maker::Combinator(..) => EntryKind::Combinator,
-            };
-            Listing::new(&entry.info, kind, &entry.defaults)
+            })
         });
-        let posts = self
-            .posts
-            .values()
-            .map(|entry| Listing::new(&entry.info, EntryKind::Postprocessor, &entry.defaults));
+        let posts = self.posts.values().map(|entry| entry.listing(EntryKind::Postprocessor));
         rewards.chain(posts).collect()
     }
 
@@ -258,7 +315,7 @@ impl Registry {
             check_name(alias, taken(alias))?;
         }
         self.aliases.extend(info.aliases.iter().map(|alias| (*alias, info.name)));
-        self.rewards.insert(info.name, Entry { info, defaults, make });
+        self.rewards.insert(info.name, Entry::new(info, defaults, make));
         Ok(())
     }
 }

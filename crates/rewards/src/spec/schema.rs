@@ -127,7 +127,7 @@ fn envelope() -> Map<String, Value> {
 
 fn description(entry: &Listing) -> String {
     if entry.kind != EntryKind::Reward {
-        return entry.about.to_owned();
+        return entry.about.clone();
     }
     let needs = match entry.needs {
         [] => String::new(),
@@ -173,7 +173,15 @@ fn value_schema(kind: &str) -> Option<Map<String, Value>> {
     Some(object(match kind {
         "true or false" => json!({ "type": "boolean" }),
         "a string" | "a path" | "a URL" => json!({ "type": "string" }),
+        "a string, a whole number" => json!({ "type": ["string", "integer"] }),
+        "a string, a whole number or a list of them" => {
+            let one = json!({ "type": ["string", "integer"] });
+            json!({ "anyOf": [one, { "type": "array", "minItems": 1, "items": one }] })
+        }
         "an object" | "an object of strings" => json!({ "type": "object" }),
+        "an object of numbers" => {
+            json!({ "type": "object", "additionalProperties": { "type": "number" } })
+        }
         "two numbers" => json!({
             "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2,
         }),

@@ -165,7 +165,7 @@ fn entries_list_their_parameters_and_needs_as_they_are() {
     }
     for (name, entry) in &registry.rewards {
         let defaults = entry.defaults.as_object().unwrap();
-        let listed: Vec<&str> = entry.info.params.iter().map(|param| param.name).collect();
+        let listed: Vec<&str> = entry.params.iter().map(|param| param.name).collect();
         assert_eq!(listed, defaults.keys().collect::<Vec<_>>(), "{name}");
         let mut spec = json!({ "type": name });
         match *name {
@@ -178,13 +178,13 @@ fn entries_list_their_parameters_and_needs_as_they_are() {
         } else {
             // What cannot be built from its name alone says which file it wants.
             let combinator = matches!(entry.make, super::registry::Maker::Combinator(..));
-            let wants = entry.info.params.iter().any(|param| param.about.contains("; required"));
+            let wants = entry.params.iter().any(|param| param.about.contains("; required"));
             assert!(combinator || wants, "{name}");
         }
     }
     for (name, entry) in &registry.posts {
         let defaults = entry.defaults.as_object().unwrap();
-        let listed: Vec<&str> = entry.info.params.iter().map(|param| param.name).collect();
+        let listed: Vec<&str> = entry.params.iter().map(|param| param.name).collect();
         assert_eq!(listed, defaults.keys().collect::<Vec<_>>(), "{name}");
     }
 }

@@ -91,8 +91,8 @@ fn a_trained_model_takes_the_place_of_a_list() {
     let negative = sentiment(json!({ "target": "negative" }), "vile");
     assert!((negative - (1.0 - probability)).abs() < 1e-12);
     assert_eq!(
-        refused(&json!({ "type": "toxicity", "model": "original" })),
-        "the reward spec has a mistake at `model`: `original` is not there; name a file that `hybrid reward train` wrote (this reward runs no network)"
+        refused(&json!({ "type": "toxicity", "model": "original.json" })),
+        "the reward spec has a mistake at `model`: `original.json` is not there; name a file that `hybrid reward train` wrote (this reward runs no network)"
     );
     assert!(
         refused(&json!({ "type": "toxicity", "model": path, "lexicon": path }))

@@ -79,6 +79,30 @@ fn specs_that_build_are_allowed() {
     }
 }
 
+#[cfg(feature = "neural")]
+#[test]
+fn both_forms_of_a_reward_are_allowed() {
+    let checker = checker(&registry().json_schema());
+    for spec in [
+        json!({ "type": "sentiment", "target": "negative", "output": "compound" }),
+        json!({ "type": "sentiment", "target": "negative", "model": "mood", "score": "logit" }),
+        json!({ "type": "emotion", "target": ["neutral"], "model": "mood", "problem": null }),
+        json!({ "type": "toxicity", "model": "detox", "label": ["insult", 2], "cache": 0 }),
+        json!({ "type": "classifier", "model": "nli", "labels": { "neutral": 0.5 } }),
+        json!({ "type": "safety", "toxicity": { "model": "detox", "weight": 2 }, "veto": null }),
+    ] {
+        registry().build(&spec, &env()).unwrap_or_else(|errors| panic!("{spec}: {errors}"));
+        assert!(allows(&checker, &spec), "{spec}");
+    }
+    for spec in [
+        json!({ "type": "toxicity", "model": "detox", "label": true }),
+        json!({ "type": "classifier", "model": "nli", "labels": { "neutral": "high" } }),
+        json!({ "type": "safety", "toxicity": 3 }),
+    ] {
+        assert!(!allows(&checker, &spec), "{spec}");
+    }
+}
+
 #[test]
 fn every_entry_is_allowed_under_every_name() {
     let checker = checker(&registry().json_schema());

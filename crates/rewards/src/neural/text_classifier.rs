@@ -1,0 +1,111 @@
+//! A sequence classifier with its tokenizer: a text, or two, in; one number a label out.
+
+use std::path::Path;
+
+use hybrid_data::tokenizer::{Segments, Tokenizer};
+use hybrid_model::labels::Labels;
+use hybrid_model::{Device, SequenceClassifier, TokenRow, Trunk};
+
+use super::language_model::whole;
+
+/// A classifier and the tokenizer it was trained with.
+#[derive(Debug)]
+pub struct TextClassifier {
+    classifier: SequenceClassifier,
+    tokenizer: Tokenizer,
+}
+
+impl TextClassifier {
+    /// Reads a Hugging Face folder onto `device`.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that names the path: no classifier, a broken one, or a tokenizer that is not its
+    /// own.
+    pub fn load(path: &Path, device: &Device) -> Result<Self, String> {
+        if path.is_file() {
+            return Err(format!(
+                "`{}` is a file, but a classifier is a folder with `config.json`, \
+                 `model.safetensors` and `tokenizer.json`",
+                path.display()
+            ));
+        }
+        let classifier = SequenceClassifier::load(path, device).map_err(|error| whole(&error))?;
+        let tokenizer = Tokenizer::from_dir(path).map_err(|error| whole(&error))?;
+        let (tokens, rows) = (tokenizer.vocab_size(), vocabulary(classifier.trunk()));
+        if tokens > rows {
+            return Err(format!(
+                "the tokenizer of `{}` knows {tokens} tokens, but the model's embedding has only \
+                 {rows} rows: they belong to different models",
+                path.display()
+            ));
+        }
+        Ok(Self { classifier, tokenizer })
+    }
+
+    /// What the outputs mean, by the folder's `config.json`.
+    #[must_use]
+    pub fn labels(&self) -> &Labels {
+        self.classifier.labels()
+    }
+
+    /// The most tokens that are read: `wanted`, but never more than the model has positions for and
+    /// the tokenizer's `model_max_length`.
+    #[must_use]
+    pub fn limit(&self, wanted: Option<usize>) -> usize {
+        let own = self.tokenizer.max_length();
+        let limits = [wanted, own].into_iter().flatten();
+        limits.fold(self.classifier.trunk().max_tokens(), usize::min)
+    }
+
+    /// One text or a pair as the model reads it, cut to `limit` tokens as
+    /// [`Tokenizer::encode_segments`] does; `None` where not even a special token is in it.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be read, in one sentence: a token or a type that the model does not know, or a
+    /// `limit` that its special tokens alone exceed.
+    pub fn row(
+        &self,
+        first: &str,
+        second: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Segments>, String> {
+        let encoded = self.tokenizer.encode_segments(first, second, limit);
+        let mut row = encoded.map_err(|error| whole(&error))?;
+        if row.ids.is_empty() {
+            return Ok(None);
+        }
+        if matches!(self.classifier.trunk(), Trunk::Encoder(encoder) if encoder.config().token_types < 2)
+        {
+            row.types.clear();
+        }
+        self.classifier.trunk().check(&[token_row(&row)]).map_err(|error| whole(&error))?;
+        Ok(Some(row))
+    }
+
+    /// The logits of each row, in the order of the labels; NaN where a row cannot be read, which
+    /// none of [`row`](Self::row) is.
+    #[must_use]
+    pub fn logits(&self, rows: &[&Segments]) -> Vec<Vec<f64>> {
+        let count = self.labels().count();
+        let tokens: Vec<TokenRow<'_>> = rows.iter().map(|row| token_row(row)).collect();
+        let Ok(logits) = self.classifier.logits(&tokens) else {
+            return vec![vec![f64::NAN; count]; rows.len()];
+        };
+        let flat: Vec<f64> = logits.into_data().iter::<f64>().collect();
+        flat.chunks(count).map(<[f64]>::to_vec).collect()
+    }
+}
+
+fn token_row(row: &Segments) -> TokenRow<'_> {
+    TokenRow { ids: &row.ids, types: &row.types }
+}
+
+/// Rows of the model's token embedding.
+fn vocabulary(trunk: &Trunk) -> usize {
+    match trunk {
+        Trunk::Encoder(encoder) => encoder.config().vocab_size,
+        Trunk::Decoder(decoder) => decoder.config().vocab_size,
+    }
+}
