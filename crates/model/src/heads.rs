@@ -8,7 +8,7 @@ mod files;
 mod freeze;
 mod head;
 
-pub use files::{ExportError, HEADS, Task};
+pub use files::{ExportError, HEADS, Task, lists_heads};
 pub use freeze::Freeze;
 pub use head::{HeadConfig, Level};
 

@@ -54,8 +54,8 @@ mod golden;
 mod projection;
 mod values;
 
-/// Where a model lies, for crates that name no other part of burn.
-pub use burn::tensor::Device;
+/// Where a model lies and what it gives, for crates that name no other part of burn.
+pub use burn::tensor::{Device, Tensor};
 pub use cache::KvCache;
 pub use classifier::{SequenceClassifier, TokenClassifier};
 pub use config::{ConfigError, DecoderConfig};

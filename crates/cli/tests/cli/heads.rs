@@ -85,6 +85,21 @@ fn heads_are_trained_asked_and_exported() {
     let length = hybrid_fed(&["predict", &run, "--task", "length"], rows).json_lines();
     assert_eq!(length[0]["values"].as_array().unwrap().len(), 1);
 
+    // A trained head is a reward, by the path of its run.
+    let spec = json!({ "type": "classifier", "model": run, "task": "mood", "label": "good" });
+    let rows = "{\"response\": \"yes 97\"}\n{\"response\": \"no 98\"}\n";
+    let scored = hybrid_fed(&["reward", "--spec", &spec.to_string()], rows);
+    assert_eq!(scored.code, 0, "{}", scored.stderr);
+    let scores: Vec<f64> = scored
+        .stdout
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["score"].as_f64().unwrap()
+        })
+        .collect();
+    let said = answers[1]["probabilities"]["good"].as_f64().unwrap();
+    assert!((scores[0] - said).abs() < 1e-5 && scores[1] < 0.5, "{scores:?}, predicted {said}");
+
     let out = bench.place("mood");
     assert_eq!(hybrid(&["export", &run, &out, "--task", "mood"]).data(), format!("{out}\n"));
     let config = std::fs::read_to_string(Path::new(&out).join("config.json")).unwrap();

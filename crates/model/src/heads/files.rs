@@ -49,6 +49,14 @@ pub enum ExportError {
     Weights(#[from] WeightsError),
 }
 
+/// Whether a directory is one that [`MultiHead::save`] wrote, by its `config.json`.
+#[must_use]
+pub fn lists_heads(directory: &Path) -> bool {
+    let text = std::fs::read(directory.join("config.json")).unwrap_or_default();
+    let config: Option<Map<String, Value>> = serde_json::from_slice(&text).ok();
+    config.is_some_and(|config| config.contains_key(HEADS))
+}
+
 impl MultiHead {
     /// Reads what [`Self::save`] wrote.
     ///

@@ -51,6 +51,7 @@ fn what_is_saved_is_read_back_with_equal_logits() {
         model.save(folder.path()).unwrap();
         let read = MultiHead::load(folder.path(), &Device::flex()).unwrap();
         assert!(read.configs().eq(model.configs()), "{case}");
+        assert!(lists_heads(folder.path()) && !lists_heads(&golden::folder(case)), "{case}");
         let rows = expected.rows();
         for head in [0, 1] {
             let logits = |model: &MultiHead| floats(model.text_logits(head, &rows).unwrap());

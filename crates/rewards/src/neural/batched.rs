@@ -173,7 +173,7 @@ fn better(before: f64, score: f64) -> f64 {
 
 /// The best of several scores; NaN where one is, so that it is seen.
 pub(super) fn best(scores: impl Iterator<Item = f64>) -> Option<f64> {
-    scores.fold(None, |before, score| Some(better(before, score)))
+    scores.reduce(better)
 }
 
 /// True where a batch took longer than its rows were given together.

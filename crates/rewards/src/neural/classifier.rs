@@ -80,6 +80,7 @@ impl Label {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Config {
     model: Option<String>,
+    task: Option<String>,
     /// What some of the named ones have besides, in words that are not the model's.
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<Label>,
@@ -99,6 +100,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             model: None,
+            task: None,
             target: None,
             label: None,
             labels: None,
@@ -140,7 +142,12 @@ impl Params for Config {
 const MODEL: Param = Param::new(
     "model",
     "a string or null",
-    "a sequence classifier: the path of a folder, `hf:owner/name`, or a catalogue name; required",
+    "a sequence classifier: the path of a folder or of a run of task heads, `hf:owner/name`, or a catalogue name; required",
+);
+pub(super) const TASK: Param = Param::new(
+    "task",
+    "a string or null",
+    "which head of a run of task heads; null where it has one that reads whole texts",
 );
 const LABEL: Param = Param::new(
     "label",
@@ -181,6 +188,7 @@ const INFO: Info = Info {
     direction: Direction::Depends,
     params: &[
         MODEL,
+        TASK,
         LABEL,
         LABELS,
         PROBLEM,
@@ -210,7 +218,7 @@ fn build(
     let Some(name) = &config.model else {
         return Err(ParamError::new("model", "is absent, must name a sequence classifier"));
     };
-    let model = env.classifier(name, config.device.as_deref())?;
+    let model = env.classifier(name, config.task.as_deref(), config.device.as_deref())?;
     let readout = readout(&config, naming, &model)?;
     let (text, limit) = (config.text, model.limit(config.max_length));
     let network = Classifier { model, readout, text, limit };

@@ -187,7 +187,7 @@ fn build(config: Config, env: &BuildEnv<'_>) -> Result<Batched<Entailment>, Para
     let Some(name) = &config.model else {
         return Err(ParamError::new("model", "is absent, must name a sequence classifier"));
     };
-    let model = env.classifier(name, config.device.as_deref())?;
+    let model = env.classifier(name, None, config.device.as_deref())?;
     let alone = (model.labels().count() == 1).then_some(Problem::MultiLabel);
     let labels = ENTAILMENT.labels(model.labels(), config.problem.or(alone).map(Into::into));
     let label = config.label.clone().map_or_else(|| ENTAILMENT.own(&labels), Ok)?;

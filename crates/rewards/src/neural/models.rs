@@ -63,18 +63,22 @@ impl<'a> Models<'a> {
         self.language_models.take(&place, || LanguageModel::load(&place.path, &place.device))
     }
 
-    /// The sequence classifier `name` on `device`.
+    /// The sequence classifier `name` on `device`; `task` chooses among the heads of a run.
     ///
     /// # Errors
     ///
-    /// As [`language_model`](Self::language_model).
+    /// As [`language_model`](Self::language_model), and [`ParamError`] of `task` where there is no
+    /// such head.
     pub fn classifier(
         &self,
         name: &str,
+        task: Option<&str>,
         device: Option<&str>,
     ) -> Result<Arc<TextClassifier>, ParamError> {
         let place = self.place(name, device)?;
-        self.classifiers.take(&place, || TextClassifier::load(&place.path, &place.device))
+        let part = task.unwrap_or_default();
+        let load = || TextClassifier::load(&place.path, task, &place.device);
+        self.classifiers.take_part(&place, part, load)
     }
 
     pub(super) fn place(&self, name: &str, device: Option<&str>) -> Result<Place, ParamError> {
@@ -100,7 +104,7 @@ impl BuildEnv<'_> {
         self.networks(name)?.language_model(name, device)
     }
 
-    /// The sequence classifier `name` on `device`; see [`Models::classifier`].
+    /// The sequence classifier `name`, or its head `task`, on `device`; see [`Models::classifier`].
     ///
     /// # Errors
     ///
@@ -108,9 +112,10 @@ impl BuildEnv<'_> {
     pub fn classifier(
         &self,
         name: &str,
+        task: Option<&str>,
         device: Option<&str>,
     ) -> Result<Arc<TextClassifier>, ParamError> {
-        self.networks(name)?.classifier(name, device)
+        self.networks(name)?.classifier(name, task, device)
     }
 
     /// The networks of the environment, one of which, `name`, a spec asks for.
@@ -145,7 +150,17 @@ impl<T> Shelf<T> {
         place: &Place,
         load: impl FnOnce() -> Result<T, String>,
     ) -> Result<Arc<T>, ParamError> {
-        let key = (place.path.clone(), format!("{:?}", place.device));
+        self.take_part(place, "", load)
+    }
+
+    /// The same of a part of what lies at a place.
+    fn take_part(
+        &self,
+        place: &Place,
+        part: &str,
+        load: impl FnOnce() -> Result<T, String>,
+    ) -> Result<Arc<T>, ParamError> {
+        let key = (place.path.clone(), format!("{:?} {part}", place.device));
         let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(there) = shelf.get(&key) {
             return Ok(Arc::clone(there));

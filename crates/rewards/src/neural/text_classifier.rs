@@ -3,26 +3,91 @@
 use std::path::Path;
 
 use hybrid_data::tokenizer::{Segments, Tokenizer};
+use hybrid_model::heads::{HeadConfig, Level, lists_heads};
 use hybrid_model::labels::Labels;
-use hybrid_model::{Device, SequenceClassifier, TokenRow, Trunk};
+use hybrid_model::{Device, MultiHead, RowError, SequenceClassifier, Tensor, TokenRow, Trunk};
 
 use super::language_model::whole;
 
 /// A classifier and the tokenizer it was trained with.
 #[derive(Debug)]
 pub struct TextClassifier {
-    classifier: SequenceClassifier,
+    network: Network,
     tokenizer: Tokenizer,
 }
 
+/// What gives the logits.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one a model; its weights are elsewhere")]
+enum Network {
+    /// A folder of `transformers`.
+    Family(SequenceClassifier),
+    /// One of the heads of a run.
+    Head { model: MultiHead, head: usize, labels: Labels },
+}
+
+impl Network {
+    fn load(path: &Path, task: Option<&str>, device: &Device) -> Result<Self, String> {
+        if lists_heads(path) {
+            let model = MultiHead::load(path, device).map_err(|error| whole(&error))?;
+            return Self::head(path, task, model);
+        }
+        if let Some(task) = task {
+            return Err(format!(
+                "`{}` is one classifier and has no heads to choose `{task}` among; leave `task` out",
+                path.display()
+            ));
+        }
+        let classifier = SequenceClassifier::load(path, device).map_err(|error| whole(&error))?;
+        Ok(Self::Family(classifier))
+    }
+
+    /// The head of `task`, or the only one that reads whole texts.
+    fn head(path: &Path, task: Option<&str>, model: MultiHead) -> Result<Self, String> {
+        let of_texts: Vec<(usize, &HeadConfig)> =
+            model.configs().enumerate().filter(|(_, head)| head.level == Level::Text).collect();
+        let found = match (task, of_texts.as_slice()) {
+            (Some(task), _) => of_texts.iter().find(|(_, head)| head.name == task),
+            (None, [one]) => Some(one),
+            (None, _) => None,
+        };
+        let Some((head, labels)) = found.and_then(|(head, own)| Some((*head, own.labels.clone()?)))
+        else {
+            let names: Vec<String> =
+                of_texts.iter().map(|(_, head)| format!("`{}`", head.name)).collect();
+            return Err(format!(
+                "`{}` has the heads {}: choose one of them by `task`",
+                path.display(),
+                names.join(", ")
+            ));
+        };
+        Ok(Self::Head { model, head, labels })
+    }
+
+    fn trunk(&self) -> &Trunk {
+        match self {
+            Self::Family(classifier) => classifier.trunk(),
+            Self::Head { model, .. } => model.trunk(),
+        }
+    }
+
+    fn logits(&self, rows: &[TokenRow<'_>]) -> Result<Tensor<2>, RowError> {
+        match self {
+            Self::Family(classifier) => classifier.logits(rows),
+            Self::Head { model, head, .. } => model.text_logits(*head, rows),
+        }
+    }
+}
+
 impl TextClassifier {
-    /// Reads a Hugging Face folder onto `device`.
+    /// Reads a Hugging Face folder, or the head `task` of a checkpoint of a run of heads, onto
+    /// `device`.
     ///
     /// # Errors
     ///
-    /// One sentence that names the path: no classifier, a broken one, or a tokenizer that is not its
-    /// own.
-    pub fn load(path: &Path, device: &Device) -> Result<Self, String> {
+    /// One sentence that names the path: no classifier, a broken one, no such head, or a tokenizer
+    /// that is not its own.
+    pub fn load(path: &Path, task: Option<&str>, device: &Device) -> Result<Self, String> {
         if path.is_file() {
             return Err(format!(
                 "`{}` is a file, but a classifier is a folder with `config.json`, \
@@ -30,9 +95,9 @@ impl TextClassifier {
                 path.display()
             ));
         }
-        let classifier = SequenceClassifier::load(path, device).map_err(|error| whole(&error))?;
+        let network = Network::load(path, task, device)?;
         let tokenizer = Tokenizer::from_dir(path).map_err(|error| whole(&error))?;
-        let (tokens, rows) = (tokenizer.vocab_size(), vocabulary(classifier.trunk()));
+        let (tokens, rows) = (tokenizer.vocab_size(), vocabulary(network.trunk()));
         if tokens > rows {
             return Err(format!(
                 "the tokenizer of `{}` knows {tokens} tokens, but the model's embedding has only \
@@ -40,13 +105,16 @@ impl TextClassifier {
                 path.display()
             ));
         }
-        Ok(Self { classifier, tokenizer })
+        Ok(Self { network, tokenizer })
     }
 
     /// What the outputs mean, by the folder's `config.json`.
     #[must_use]
     pub fn labels(&self) -> &Labels {
-        self.classifier.labels()
+        match &self.network {
+            Network::Family(classifier) => classifier.labels(),
+            Network::Head { labels, .. } => labels,
+        }
     }
 
     /// The most tokens that are read: `wanted`, but never more than the model has positions for and
@@ -55,7 +123,7 @@ impl TextClassifier {
     pub fn limit(&self, wanted: Option<usize>) -> usize {
         let own = self.tokenizer.max_length();
         let limits = [wanted, own].into_iter().flatten();
-        limits.fold(self.classifier.trunk().max_tokens(), usize::min)
+        limits.fold(self.network.trunk().max_tokens(), usize::min)
     }
 
     /// One text or a pair as the model reads it, cut to `limit` tokens as
@@ -76,11 +144,11 @@ impl TextClassifier {
         if row.ids.is_empty() {
             return Ok(None);
         }
-        if matches!(self.classifier.trunk(), Trunk::Encoder(encoder) if encoder.config().token_types < 2)
+        if matches!(self.network.trunk(), Trunk::Encoder(encoder) if encoder.config().token_types < 2)
         {
             row.types.clear();
         }
-        self.classifier.trunk().check(&[token_row(&row)]).map_err(|error| whole(&error))?;
+        self.network.trunk().check(&[token_row(&row)]).map_err(|error| whole(&error))?;
         Ok(Some(row))
     }
 
@@ -90,7 +158,7 @@ impl TextClassifier {
     pub fn logits(&self, rows: &[&Segments]) -> Vec<Vec<f64>> {
         let count = self.labels().count();
         let tokens: Vec<TokenRow<'_>> = rows.iter().map(|row| token_row(row)).collect();
-        let Ok(logits) = self.classifier.logits(&tokens) else {
+        let Ok(logits) = self.network.logits(&tokens) else {
             return vec![vec![f64::NAN; count]; rows.len()];
         };
         let flat: Vec<f64> = logits.into_data().iter::<f64>().collect();

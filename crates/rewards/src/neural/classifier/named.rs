@@ -5,7 +5,7 @@
 //! otherwise, key by key.
 
 use super::readout::{Naming, Pick};
-use super::{Config, LABEL, LABELS, Label, PROBLEM, SCORE, TEXT, build};
+use super::{Config, LABEL, LABELS, Label, PROBLEM, SCORE, TASK, TEXT, build};
 use crate::neural::{BATCH_TOKENS_PARAM, CACHE, DEVICE, MAX_LENGTH};
 use crate::spec::form::{NetworkForm, keys_of, maker};
 use crate::spec::info::Param;
@@ -236,7 +236,7 @@ fn form(named: &'static Named) -> NetworkForm {
     let (target, wanted) = target.map(|(target, wanted)| (target, wanted())).unzip();
     let mut params = vec![model];
     params.extend(target);
-    params.extend([LABEL, LABELS, PROBLEM, TEXT, SCORE, invert]);
+    params.extend([TASK, LABEL, LABELS, PROBLEM, TEXT, SCORE, invert]);
     params.extend([MAX_LENGTH, DEVICE, BATCH_TOKENS_PARAM, CACHE]);
     let defaults = keys_of(&Config { target: wanted, invert: inverted, ..Config::default() });
     let make = maker(params.clone(), defaults.clone(), move |config: Config, env| {

@@ -46,7 +46,7 @@ fn refused(spec: &Value) -> String {
 fn rows_and_logits_are_those_of_transformers() {
     let expected = expected();
     for name in ["nli", "detox", "mood", "quality"] {
-        let model = models().classifier(name, None).unwrap();
+        let model = models().classifier(name, None, None).unwrap();
         assert_eq!(model.limit(None), 24, "{name}");
         let mut rows = Vec::new();
         let mut logits = Vec::new();
