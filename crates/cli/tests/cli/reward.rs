@@ -310,7 +310,8 @@ fn the_list_has_every_entry_and_one_on_demand() {
 
 #[test]
 fn the_schema_judges_specs_by_the_reward_made_for_that() {
-    let schema: Value = serde_json::from_str(&hybrid(&["reward", "--schema"]).data()).unwrap();
+    // In a file, for it is longer than an argument may be.
+    let (_folder, schema) = file("schema.json", &hybrid(&["reward", "--schema"]).data());
     let spec = json!({ "type": "format", "kind": "json_schema", "schema": schema });
     let rows = [EXAMPLE, "{\"type\": \"blue\"}", "{\"type\": \"bleu\", \"weight\": \"1\"}"]
         .map(|text| json!({ "response": text }));

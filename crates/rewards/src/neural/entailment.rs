@@ -150,7 +150,7 @@ const FACTUAL: Info = Info {
 };
 
 pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
-    registry.reward(FACTUAL, |config: Config, env| build(config, env))?;
+    registry.reward(FACTUAL, build)?;
     let model = Param::new(
         "model",
         "a string or null",
@@ -177,7 +177,7 @@ pub(super) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
                 for search (such as `hf:cross-encoder/ms-marco-MiniLM-L6-v2`). A blank response then \
                 has no score.",
         reworded: &[],
-        make: maker(params.clone(), defaults.clone(), |config: Config, env| build(config, env)),
+        make: maker(params.clone(), defaults.clone(), build),
         params,
         defaults,
     })

@@ -43,7 +43,7 @@ fn what_is_no_label_and_no_folder_is_bad_input() {
         score(&spec, &[json!({ "response": "a" })], &[]).bad_input()
     };
     let nli = format!("{FOLDER}/nli");
-    insta::assert_snapshot!(refused(json!({ "model": nli, "label": "entailed" })), @"");
-    insta::assert_snapshot!(refused(json!({ "model": "no/such/folder", "label": 0 })), @"");
-    insta::assert_snapshot!(refused(json!({ "label": 0 })), @"");
+    insta::assert_snapshot!(refused(json!({ "model": nli, "label": "entailed" })), @"error: the reward spec has a mistake at `label`: the model has no label `entailed`; its labels are `CONTRADICTION`, `NEUTRAL` and `ENTAILMENT`");
+    insta::assert_snapshot!(refused(json!({ "model": "no/such/folder", "label": 0 })), @"error: `reward.model`: there is no file or directory `no/such/folder`");
+    insta::assert_snapshot!(refused(json!({ "label": 0 })), @"error: the reward spec has a mistake at `model`: is absent, must name a sequence classifier");
 }

@@ -218,10 +218,14 @@ fn without_a_network_they_are_what_they_were() {
     assert!(lexicon[0].unwrap() > 0.6, "{lexicon:?}");
     let null = json!({ "type": "sentiment", "target": "positive", "model": null });
     assert_eq!(score(&null, &row), lexicon);
-    insta::assert_snapshot!(refused(&json!({ "type": "sentiment", "model": "none.json" })), @"");
-    insta::assert_snapshot!(refused(&json!({ "type": "sentiment", "label": "x", "problem": null })), @"");
-    insta::assert_snapshot!(refused(&json!({ "type": "sentiment", "model": "mood", "output": "unit" })), @"");
-    insta::assert_snapshot!(refused(&json!({ "type": "sentiment", "model": "mood", "tagret": "x" })), @"");
+    insta::assert_snapshot!(refused(&json!({ "type": "sentiment", "model": "none.json" })), @"the reward spec has a mistake at `model`: `none.json` is not there; name a file that `hybrid reward train` wrote (this reward runs no network)");
+    insta::assert_snapshot!(refused(&json!({ "type": "sentiment", "label": "x", "problem": null })), @r"
+    the reward spec has 2 mistakes:
+      `label`: has no effect without a network as `model`; remove it
+      `problem`: has no effect without a network as `model`; remove it
+    ");
+    insta::assert_snapshot!(refused(&json!({ "type": "sentiment", "model": "mood", "output": "unit" })), @"the reward spec has a mistake at `output`: has no effect where `model` is a network; remove it");
+    insta::assert_snapshot!(refused(&json!({ "type": "sentiment", "model": "mood", "tagret": "x" })), @"the reward spec has a mistake at `tagret`: unknown key; did you mean `target`? the keys are `model`, `target`, `label`, `labels`, `problem`, `text`, `score`, `invert`, `max_length`, `device`, `batch_tokens`, `cache`, `type`, `name`, `weight`, `postprocess` and `timeout_ms`");
 }
 
 #[test]
