@@ -184,7 +184,7 @@ pub(crate) fn is_ignorable(config: &EncoderConfig, has_head: bool, name: &str) -
     let name = name.strip_prefix(base_prefix(config)).unwrap_or(name);
     let pretraining =
         ["cls.", "lm_head.", "vocab_transform.", "vocab_layer_norm.", "vocab_projector."];
-    let tasks = ["classifier.", "pre_classifier.", "qa_outputs."];
+    let tasks = ["classifier.", "pre_classifier.", "qa_outputs.", "heads."];
     let below = |places: &[&str]| places.iter().any(|place| name.starts_with(place));
     name == "embeddings.position_ids"
         || below(&pretraining)

@@ -67,7 +67,7 @@ impl ModuleMapper for Freezer {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let (id, tensor) = (param.id, param.val());
         drop(param);
-        let tensor = tensor.detach();
-        Param::initialized(id, if self.is_frozen() { tensor } else { tensor.require_grad() })
+        // A detached leaf would still ask for its gradient.
+        Param::initialized(id, tensor.detach().set_require_grad(!self.is_frozen()))
     }
 }

@@ -96,7 +96,9 @@ impl Folder {
                 parameters: &parameters,
                 older_name: |_| None,
                 is_ignorable: &|name| {
-                    let is_head = name.starts_with("score.") || name.starts_with("classifier.");
+                    let is_head = ["score.", "classifier.", "heads."]
+                        .iter()
+                        .any(|place| name.starts_with(place));
                     is_ignorable(config, name) || (is_head && !has_head)
                 },
             },

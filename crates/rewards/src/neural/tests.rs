@@ -258,31 +258,26 @@ fn what_cannot_be_built_says_where_and_why() {
     let nested = json!({ "reward": { "type": "weighted_sum", "components": [
         { "type": "length" }, { "type": "perplexity", "model": "gpt5" },
     ] } });
-    insta::assert_snapshot!(refused(nested), @"");
-    insta::assert_snapshot!(refused(json!({ "type": "perplexity", "device": "abacus" })), @"");
-    insta::assert_snapshot!(refused(json!({ "type": "perplexity", "max_length": 1 })), @"");
-    insta::assert_snapshot!(refused(json!({ "type": "fluency", "model": "gpt2", "width": 0 })), @"");
-    insta::assert_snapshot!(refused(json!({ "type": "gptscore", "scored": "yes" , "template": "{prompt}"})), @"");
-    insta::assert_snapshot!(refused(json!({ "type": "gptscore", "template": "{question}" })), @"");
-    insta::assert_snapshot!(refused(json!({ "type": "gptscore", "template": "{prompt" })), @"");
+    insta::assert_snapshot!(refused(nested), @"the reward spec has a mistake at `reward.components[1].model`: no model is called `gpt5`");
+    insta::assert_snapshot!(refused(json!({ "type": "perplexity", "device": "abacus" })), @"the reward spec has a mistake at `device`: no device is called `abacus`");
+    insta::assert_snapshot!(refused(json!({ "type": "perplexity", "max_length": 1 })), @"the reward spec has a mistake at `max_length`: is 1, must be at least 2");
+    insta::assert_snapshot!(refused(json!({ "type": "fluency", "model": "gpt2", "width": 0 })), @"the reward spec has a mistake at `width`: is 0, must be finite and more than 0");
+    insta::assert_snapshot!(refused(json!({ "type": "gptscore", "scored": "yes" , "template": "{prompt}"})), @"the reward spec has a mistake at its top level: neither `template` nor `scored` has `{response}`, so all rows would score alike");
+    insta::assert_snapshot!(refused(json!({ "type": "gptscore", "template": "{question}" })), @"the reward spec has a mistake at `template`: names `{question}`; the places are `prompt`, `response`, `target` and `aspect`, without spaces");
+    insta::assert_snapshot!(refused(json!({ "type": "gptscore", "template": "{prompt" })), @"the reward spec has a mistake at `template`: `template` is not a template: at character 1, `{` is not closed; write `{{` and `}}` for braces");
     let without = BuildEnv::without_assets();
     let error = registry.build(&json!({ "type": "perplexity" }), &without).unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"the reward spec has a mistake at `model`: names `smollm2-135m-instruct`, but the program that reads the spec gives no models");
 }
 
 #[test]
 fn what_is_no_model_is_refused_before_anything_is_scored() {
     let spec = json!({ "type": "perplexity", "model": "m" });
     let empty = TempDir::new().unwrap();
-    insta::assert_snapshot!(refusal(&spec, empty.path()), @"");
+    insta::assert_snapshot!(refusal(&spec, empty.path()), @"the reward spec has a mistake at `model`: `PATH` is no model: it lacks `config.json`; expected a directory with `config.json` and `model.safetensors` (or its shards and their index), or a `.gguf` file");
     let gpt2 = copy("gpt2");
     fs::remove_file(gpt2.path().join("tokenizer.json")).unwrap();
-    insta::assert_snapshot!(refusal(&spec, gpt2.path()), @"");
-    let gpt2 = copy("gpt2");
-    let file = gpt2.path().join("tokenizer_config.json");
-    fs::write(&file, r#"{"eos_token": "<|endoftext|>"}"#).unwrap();
-    let _ = fs::remove_file(gpt2.path().join("special_tokens_map.json"));
-    insta::assert_snapshot!(refusal(&spec, gpt2.path()), @"");
+    insta::assert_snapshot!(refusal(&spec, gpt2.path()), @"the reward spec has a mistake at `model`: there is no `tokenizer.json` in `PATH`; a tokenizer in an older form becomes one with `transformers`: `AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)`");
     let smaller = copy("gpt2");
     let file = smaller.path().join("tokenizer.json");
     let mut tokenizer: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
@@ -291,5 +286,5 @@ fn what_is_no_model_is_refused_before_anything_is_scored() {
     tokenizer["added_tokens"].as_array_mut().unwrap().push(added);
     tokenizer["model"]["vocab"]["<extra>"] = json!(4000);
     fs::write(&file, tokenizer.to_string()).unwrap();
-    insta::assert_snapshot!(refusal(&spec, smaller.path()), @"");
+    insta::assert_snapshot!(refusal(&spec, smaller.path()), @"the reward spec has a mistake at `model`: the tokenizer of `PATH` knows 4001 tokens, but the model's embedding has only 330 rows: they belong to different models");
 }

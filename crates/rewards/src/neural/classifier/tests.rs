@@ -225,7 +225,7 @@ fn without_a_network_they_are_what_they_were() {
       `problem`: has no effect without a network as `model`; remove it
     ");
     insta::assert_snapshot!(refused(&json!({ "type": "sentiment", "model": "mood", "output": "unit" })), @"the reward spec has a mistake at `output`: has no effect where `model` is a network; remove it");
-    insta::assert_snapshot!(refused(&json!({ "type": "sentiment", "model": "mood", "tagret": "x" })), @"the reward spec has a mistake at `tagret`: unknown key; did you mean `target`? the keys are `model`, `target`, `label`, `labels`, `problem`, `text`, `score`, `invert`, `max_length`, `device`, `batch_tokens`, `cache`, `type`, `name`, `weight`, `postprocess` and `timeout_ms`");
+    insta::assert_snapshot!(refused(&json!({ "type": "sentiment", "model": "mood", "tagret": "x" })), @"the reward spec has a mistake at `tagret`: unknown key; did you mean `target`? the keys are `model`, `target`, `task`, `label`, `labels`, `problem`, `text`, `score`, `invert`, `max_length`, `device`, `batch_tokens`, `cache`, `type`, `name`, `weight`, `postprocess` and `timeout_ms`");
 }
 
 #[test]

@@ -52,12 +52,11 @@ fn a_judge_that_cannot_work_is_refused() {
         spec.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
         registry.build(&spec, &env()).unwrap_err().to_string()
     };
-    insta::assert_snapshot!(refused(json!({ "model": null })), @"");
-    insta::assert_snapshot!(refused(json!({ "labels": ["1"] })), @"");
-    insta::assert_snapshot!(refused(json!({ "labels": ["1", "2", "1"] })), @"");
-    insta::assert_snapshot!(refused(json!({ "labels": ["1", " 2"] })), @"");
-    insta::assert_snapshot!(refused(json!({ "labels": ["qx", "qz"] })), @"");
-    insta::assert_snapshot!(refused(json!({ "labels": ["1", "1x"] })), @"");
-    insta::assert_snapshot!(refused(json!({ "template": "{prompt}" })), @"");
-    insta::assert_snapshot!(refused(json!({ "token_env": "TOKEN" })), @"");
+    insta::assert_snapshot!(refused(json!({ "model": null })), @"the reward spec has a mistake at `model`: is absent, must name the judge: a causal language model, or one of a service at `url`");
+    insta::assert_snapshot!(refused(json!({ "labels": ["1"] })), @"the reward spec has a mistake at `labels`: is 1, must be 2 to 64 labels");
+    insta::assert_snapshot!(refused(json!({ "labels": ["1", "2", "1"] })), @r#"the reward spec has a mistake at `labels[2]`: is "1", must be a label of its own"#);
+    insta::assert_snapshot!(refused(json!({ "labels": ["1", " 2"] })), @r#"the reward spec has a mistake at `labels[1]`: is " 2", must be text without space around it"#);
+    insta::assert_snapshot!(refused(json!({ "labels": ["1", "1x"] })), @r#"the reward spec has a mistake at `labels`: another label begins with the tokens of "1"; choose others"#);
+    insta::assert_snapshot!(refused(json!({ "template": "{prompt}" })), @"the reward spec has a mistake at `template`: has no `{response}`, so all rows would score alike");
+    insta::assert_snapshot!(refused(json!({ "token_env": "TOKEN" })), @"the reward spec has a mistake at `token_env`: has no effect without `url`; remove it");
 }

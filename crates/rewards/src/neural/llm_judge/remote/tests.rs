@@ -123,7 +123,7 @@ fn a_refusal_fails_the_batch_and_is_not_sent_again() {
     let (url, seen) = serve(|_, _| Say::Status(401, "who are you".into()));
     let error = try_score(&tree(&url, json!({})), &rows(&["x"])).unwrap_err().to_string();
     let error = error.replace(&url.replace("/score", ""), "URL");
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @r#"the reward `llm_judge` failed: `URL/v1/chat/completions` refused the request with status 401: "who are you"; check `url`, `params` and `headers`"#);
     assert_eq!(seen.0.lock().unwrap().len(), 1);
 }
 
@@ -134,10 +134,10 @@ fn a_spec_that_cannot_work_is_refused_before_anything_is_sent() {
         spec.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
         Registry::builtin().unwrap().build(&spec, &env()).unwrap_err().to_string()
     };
-    insta::assert_snapshot!(refused(json!({ "url": "localhost:80" })), @"");
-    insta::assert_snapshot!(refused(json!({ "token_env": "NO_SUCH_VARIABLE_HERE" })), @"");
-    insta::assert_snapshot!(refused(json!({ "device": "cpu" })), @"");
-    insta::assert_snapshot!(refused(json!({ "requests_per_second": 0 })), @"");
+    insta::assert_snapshot!(refused(json!({ "url": "localhost:80" })), @r#"the reward spec has a mistake at `url`: is "localhost:80", must be a whole address such as "http://localhost:8000/v1""#);
+    insta::assert_snapshot!(refused(json!({ "token_env": "NO_SUCH_VARIABLE_HERE" })), @"the reward spec has a mistake at `token_env`: names `NO_SUCH_VARIABLE_HERE`, which is not set; export it");
+    insta::assert_snapshot!(refused(json!({ "device": "cpu" })), @"the reward spec has a mistake at `device`: has no effect with `url`; remove it");
+    insta::assert_snapshot!(refused(json!({ "requests_per_second": 0 })), @"the reward spec has a mistake at `requests_per_second`: is 0, must be finite and at least 0.001");
 }
 
 proptest! {
