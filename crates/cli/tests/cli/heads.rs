@@ -43,7 +43,7 @@ impl Bench {
         let row = |place: usize| {
             let (text, label) =
                 if place.is_multiple_of(2) { ("yes", "good") } else { ("no", "bad") };
-            json!({ "text": format!("{text} {place}"), "label": label, "length": text.len() })
+            json!({ "text": format!("{} {text}", place / 2), "label": label, "length": text.len() })
         };
         let rows: String = (0..48).map(|place| format!("{}\n", row(place))).collect();
         std::fs::write(folder.path().join("rows.jsonl"), rows).unwrap();
@@ -75,10 +75,10 @@ fn heads_are_trained_asked_and_exported() {
     );
     assert!(Path::new(&run).join("report.html").is_file());
 
-    let said = hybrid(&["predict", &run, "--task", "mood", "--text", "yes 99"]).data();
+    let said = hybrid(&["predict", &run, "--task", "mood", "--text", "99 yes"]).data();
     assert!(said.starts_with("good 0.") || said.starts_with("good 1."), "{said}");
-    assert!(said.ends_with("\tyes 99\n"), "{said}");
-    let rows = "{\"id\": 7, \"text\": \"no 98\"}\n{\"text\": \"yes 97\"}\n";
+    assert!(said.ends_with("\t99 yes\n"), "{said}");
+    let rows = "{\"id\": 7, \"text\": \"98 no\"}\n{\"text\": \"97 yes\"}\n";
     let answers = hybrid_fed(&["predict", &run, "--task", "mood"], rows).json_lines();
     assert_eq!((&answers[0]["id"], &answers[0]["label"]), (&json!(7), &json!("bad")));
     assert_eq!((answers[1].get("id"), &answers[1]["label"]), (None, &json!("good")));
@@ -87,7 +87,7 @@ fn heads_are_trained_asked_and_exported() {
 
     // A trained head is a reward, by the path of its run.
     let spec = json!({ "type": "classifier", "model": run, "task": "mood", "label": "good" });
-    let rows = "{\"response\": \"yes 97\"}\n{\"response\": \"no 98\"}\n";
+    let rows = "{\"response\": \"97 yes\"}\n{\"response\": \"98 no\"}\n";
     let scored = hybrid_fed(&["reward", "--spec", &spec.to_string()], rows);
     assert_eq!(scored.code, 0, "{}", scored.stderr);
     let scores: Vec<f64> = scored

@@ -16,6 +16,7 @@ fn the_commands() {
       generate    Continue prompts with a model
       chat        Talk with a chat model
       eval        Measure perplexity on texts, and rewards of answers
+      predict     Ask a trained task head about texts
       inspect     Show examples as tokens, the trained ones marked
       reward      Score texts by a reward spec
       report      Make one HTML page of a run
@@ -46,6 +47,7 @@ fn every_command_has_an_example_that_names_it() {
         "generate",
         "chat",
         "eval",
+        "predict",
         "inspect",
         "reward",
         "report",

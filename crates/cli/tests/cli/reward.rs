@@ -273,7 +273,7 @@ fn the_list_has_every_entry_and_one_on_demand() {
     {
         assert!(all.contains(part), "{part}");
     }
-    insta::assert_snapshot!(hybrid(&["reward", "--list", "sts"]).bad_input(), @"error: `--list`: nothing is called `sts`; `hybrid reward --list` shows every name");
+    insta::assert_snapshot!(hybrid(&["reward", "--list", "xyzzy"]).bad_input(), @"error: `--list`: nothing is called `xyzzy`; `hybrid reward --list` shows every name");
     insta::assert_snapshot!(hybrid(&["reward", "--list", "blue"]).bad_input(), @"error: `--list`: nothing is called `blue` (did you mean `bleu`?); `hybrid reward --list` shows every name");
     insta::assert_snapshot!(hybrid(&["reward", "--list", "lcs"]).data(), @r#"
     REWARDS

@@ -39,14 +39,14 @@ fn classification() {
     assert!(after.get("eval/accuracy/mood").unwrap() >= 0.95);
     assert!(after.get("eval/loss/mood").unwrap() < before.get("eval/loss/mood").unwrap());
     assert_eq!(after.get("eval/score"), after.get("eval/accuracy/mood"));
-    let (yes, no) = (ask(&predictor, "yes 1234"), ask(&predictor, "no 4321"));
+    let (yes, no) = (ask(&predictor, "1234 yes"), ask(&predictor, "4321 no"));
     assert_eq!((&yes["label"], &no["label"]), (&json!("good"), &json!("bad")));
     let sum: f64 =
         yes["probabilities"].as_object().unwrap().values().flat_map(|p| p.as_f64()).sum();
     assert!((sum - 1.0).abs() < 1e-12);
     // In batches as alone.
     let query = |text: &str| Query { text: text.to_owned(), ..Query::default() };
-    let both = [query("no 4321, and a longer text beside"), query("yes 1234")];
+    let both = [query("a longer text beside, and no"), query("1234 yes")];
     let together = json!(predictor.predict(0, &both, 4096).unwrap()[1]);
     let share = |answer: &Value| answer["probabilities"]["good"].as_f64().unwrap();
     assert!((share(&together) - share(&yes)).abs() < 1e-6);
