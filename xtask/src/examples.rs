@@ -21,6 +21,10 @@ const EXAMPLES: &[Example] = &[
     },
     Example { name: "compare_rewards", args: &["golden/rewards/compare.jsonl"] },
     Example { name: "reward_speed", args: &["golden/rewards/compare.jsonl"] },
+    Example {
+        name: "embedding_speed",
+        args: &["golden/rewards/embedding/bert", "crates/rewards/examples/pairs.jsonl", "4"],
+    },
     Example { name: "flat_memory", args: &["50000"] },
     Example { name: "train_speed", args: &["1", "8", "1"] },
     Example {
