@@ -6,7 +6,7 @@
 //! share of the gap `(J − J_ref) / (J* − J_ref)` was closed.
 //!
 //! ```text
-//! cargo run --release --example enumerable                       # all 27 runs, an hour
+//! cargo run --release --example enumerable                       # all 27 runs, an hour and a half
 //! cargo run --release --example enumerable -- --reward echo --estimator gae --seed 1
 //! cargo run --release --example enumerable -- --reward-table F.json --beta 0.1 --json
 //! cargo run --release --example enumerable -- --from RUNS.jsonl --plot frontier.svg

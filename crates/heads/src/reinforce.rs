@@ -173,6 +173,24 @@ pub fn reinforce(
     Ok(HeadLoss { sum, weight: count as f64, count })
 }
 
+/// Rewards minus the baseline, for a batch whose loss is computed in parts: a part's loss is
+/// [`reinforce`] of these with [`Baseline::None`]. Rows without a reward have no part in the baseline.
+///
+/// `average` is as in [`reinforce`].
+#[must_use]
+pub fn centred(
+    rewards: &[Option<f64>],
+    baseline: Baseline,
+    average: &mut EmaBaseline,
+) -> Vec<Option<f64>> {
+    let known: Vec<f64> = rewards.iter().flatten().copied().collect();
+    if known.is_empty() {
+        return rewards.to_vec();
+    }
+    let mut advantages = advantages(&known, baseline, average).into_iter();
+    rewards.iter().map(|reward| reward.and_then(|_| advantages.next())).collect()
+}
+
 /// Rewards minus the baseline.
 fn advantages(rewards: &[f64], baseline: Baseline, average: &mut EmaBaseline) -> Vec<f64> {
     let count = rewards.len() as f64;

@@ -45,6 +45,20 @@ impl TaskKind {
         Self::Pairwise,
     ];
 
+    /// Its name, as the configuration writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Classification => "classification",
+            Self::MultiLabel => "multi_label",
+            Self::Regression => "regression",
+            Self::Tagging => "tagging",
+            Self::Span => "span",
+            Self::SpanOrNone => "span_or_none",
+            Self::Pairwise => "pairwise",
+        }
+    }
+
     /// What one prediction is about.
     #[must_use]
     pub fn level(self) -> Level {

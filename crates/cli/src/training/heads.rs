@@ -1,7 +1,7 @@
 //! A run of task heads from its configuration to its report.
 
 use anyhow::{Context, Result};
-use hybrid::config::{HeadsConfig, HeadsPhaseKind, TaskConfig};
+use hybrid::config::{HeadsConfig, TaskConfig};
 use hybrid::heads::{HeadsParts, HeadsRun, TaskRows, TaskSources, example};
 use hybrid::run_dir::Environment;
 use hybrid_assets::Kind;
@@ -88,13 +88,9 @@ pub(crate) fn run(
     let done = run.trainer().counters().steps;
     let dir = &config.output.dir;
     let events = config.output.tensorboard.then(|| Events::open(dir, resume.then_some(done + 1)));
-    let name = |kind: HeadsPhaseKind| match kind {
-        HeadsPhaseKind::Heads => "heads",
-        HeadsPhaseKind::RewardModel => "reward-model",
-    };
     let plan = Plan {
         steps: config.total_steps(),
-        phases: config.phase.iter().map(|phase| name(phase.kind)).collect(),
+        phases: config.phase.iter().map(|phase| phase.kind.name()).collect(),
         log_every: config.output.log_every,
     };
     let mut progress = Progress::new(plan, done, events, None, ui);

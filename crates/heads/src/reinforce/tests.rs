@@ -133,3 +133,14 @@ fn feedback_alone_teaches_the_rewarded_classes() {
         assert!(softmax(row)[right] > 0.9, "{logits:?}");
     }
 }
+
+#[test]
+fn rows_without_a_reward_are_no_part_of_the_baseline() {
+    let mut unused = EmaBaseline::default();
+    let rewards = [Some(1.0), None, Some(2.0), Some(6.0)];
+    let found = centred(&rewards, Baseline::LeaveOneOut, &mut unused);
+    assert_eq!(found, [Some(-3.0), None, Some(-1.5), Some(4.5)]);
+    let mut average = EmaBaseline::default();
+    assert_eq!(centred(&[None, None], Baseline::Ema { decay: 0.5 }, &mut average), [None, None]);
+    assert_eq!(average, EmaBaseline::default());
+}

@@ -118,6 +118,17 @@ pub enum HeadsPhaseKind {
     RewardModel,
 }
 
+impl HeadsPhaseKind {
+    /// Its name, as the configuration writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Heads => "heads",
+            Self::RewardModel => "reward-model",
+        }
+    }
+}
+
 /// Measuring on held-out rows, before the first step, during, and after the last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -128,7 +139,7 @@ pub struct HeadsEval {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<usize>,
     /// End the run after this many measurements in a row without progress of `eval/score`; absent
-    /// never does. At least 1.
+    /// never does. Each measurement that is the best so far is saved. At least 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
     /// What progress is at least. At least 0.

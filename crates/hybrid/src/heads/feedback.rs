@@ -1,14 +1,17 @@
 //! Rewards of a head's own predictions.
 
-use hybrid_heads::losses::HeadLoss;
-use hybrid_heads::reinforce::{EmaBaseline, predict, reinforce};
+use burn::tensor::Tensor;
+use hybrid_heads::reinforce::{
+    Baseline, EmaBaseline, ReinforceOptions, centred, predict, reinforce,
+};
 use hybrid_rewards::{Context, RewardTree, Sample};
 
 use super::example::{Example, Target};
-use super::forward::{Said, read};
+use super::forward::Said;
 use super::task::Task;
 use crate::config::FeedbackConfig;
 use crate::error::HybridError;
+use crate::metrics::mean;
 
 /// A head that learns from what its predictions are worth.
 #[derive(Debug)]
@@ -20,11 +23,17 @@ pub(super) struct Feedback {
     pub(super) average: EmaBaseline,
 }
 
-/// The loss of a pass, and what was predicted.
+/// What a step's predictions were worth.
+#[derive(Debug)]
 pub(super) struct Rewarded {
-    pub(super) loss: HeadLoss,
-    /// The sum of the rewards.
-    pub(super) rewards: f64,
+    /// The predicted class of each example.
+    predicted: Vec<usize>,
+    /// Its reward minus the baseline, which is that of the whole step; `None` where it has none.
+    advantages: Vec<Option<f64>>,
+    /// Examples with a reward.
+    count: usize,
+    /// Their mean reward; NaN without any.
+    pub(super) mean: f64,
 }
 
 impl Feedback {
@@ -32,26 +41,41 @@ impl Feedback {
         Self { config, reward, average: EmaBaseline::default() }
     }
 
-    /// Predicts, rewards, and makes a loss of it; `None` where no prediction has a reward.
-    pub(super) fn loss(
+    /// Predicts and rewards all examples of a step at once, whose logits are given one after the
+    /// other: what a prediction is compared with must not depend on how the step is cut.
+    pub(super) fn rewarded(
         &mut self,
         task: &Task,
-        said: &Said,
+        logits: &[f32],
         examples: &[&Example],
-        seed: u64,
-        stream: u64,
-    ) -> Result<Option<Rewarded>, HybridError> {
-        let logits = said.logits();
-        let numbers = read(logits.clone().detach())?;
-        let predicted = predict(&numbers, task.outputs, self.config.pick, seed, stream)?;
+        (seed, step): (u64, u64),
+    ) -> Result<Rewarded, HybridError> {
+        let predicted = predict(logits, task.outputs, self.config.pick, seed, step)?;
         let rewards = self.rewards(task, &predicted, examples)?;
-        let sum = rewards.iter().flatten().sum();
-        if rewards.iter().all(Option::is_none) {
+        let mean = mean(rewards.iter().flatten().copied());
+        let count = rewards.iter().flatten().count();
+        let advantages = centred(&rewards, self.config.options.baseline, &mut self.average);
+        Ok(Rewarded { predicted, advantages, count, mean })
+    }
+
+    /// The part of the step's loss that the examples at `places` make; `None` where none of their
+    /// predictions has a reward.
+    pub(super) fn loss(
+        &mut self,
+        said: &Said,
+        places: &[usize],
+        rewarded: &Rewarded,
+    ) -> Result<Option<Tensor<1>>, HybridError> {
+        let of = |place: &usize| rewarded.advantages.get(*place).copied().flatten();
+        let advantages: Vec<Option<f64>> = places.iter().map(of).collect();
+        if advantages.iter().all(Option::is_none) {
             return Ok(None);
         }
-        let options = &self.config.options;
-        let loss = reinforce(logits, &predicted, &rewards, options, &mut self.average)?;
-        Ok(Some(Rewarded { loss, rewards: sum }))
+        let class = |place: &usize| rewarded.predicted.get(*place).copied().unwrap_or(0);
+        let predicted: Vec<usize> = places.iter().map(class).collect();
+        let options = ReinforceOptions { baseline: Baseline::None, ..self.config.options };
+        let loss = reinforce(said.logits(), &predicted, &advantages, &options, &mut self.average)?;
+        Ok(Some(loss.over(rewarded.count as f64)? * self.config.coef))
     }
 
     fn rewards(

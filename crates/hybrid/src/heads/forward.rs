@@ -1,6 +1,6 @@
 //! Examples through the model: cut into passes that fit, and what a head says of each text.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -10,13 +10,11 @@ use hybrid_model::{MultiHead, RaggedStates, TokenRow};
 use super::example::{Example, TextRow};
 use crate::error::HybridError;
 
-/// Examples in passes of at most `micro_tokens` tokens, padding counted.
-pub(super) fn passes<'a>(examples: &[&'a Example], micro_tokens: usize) -> Vec<Vec<&'a Example>> {
+/// The places of examples in passes of at most `micro_tokens` tokens, padding counted.
+pub(super) fn passes(examples: &[&Example], micro_tokens: usize) -> Vec<Vec<usize>> {
     let size = |example: &&Example| example.tokens() * example.rows.len().max(1);
     let lengths: Vec<usize> = examples.iter().map(size).collect();
-    let member = |place: usize| examples.get(place).copied();
-    let pass = |places: Vec<usize>| places.into_iter().filter_map(member).collect();
-    batches(&lengths, micro_tokens).into_iter().map(pass).collect()
+    batches(&lengths, micro_tokens)
 }
 
 /// All texts of examples, in their order.
@@ -25,48 +23,67 @@ pub(super) fn token_rows<'a>(examples: &[&'a Example]) -> Vec<TokenRow<'a>> {
     texts.map(|row: &TextRow| TokenRow::new(&row.ids)).collect()
 }
 
-/// Vectors that a frozen trunk gives the texts of a task, by text; computed when first asked for.
-#[derive(Debug, Default)]
+/// Vectors that a frozen trunk gives the texts of a task, computed when first asked for.
+///
+/// Each text goes through the trunk beside the same others whenever that is, so that its vector is
+/// the same to the last bit in a run that was resumed.
+#[derive(Debug)]
 pub(super) struct Features {
+    passes: Vec<Vec<Arc<[u32]>>>,
+    pass_of: HashMap<Arc<[u32]>, usize>,
     known: HashMap<Arc<[u32]>, Vec<f32>>,
 }
 
 impl Features {
-    /// The pooled vectors of examples, `[texts, d]`, without a gradient. Texts that are not known yet
-    /// go through `frozen`, which records none.
+    /// Of the texts of `examples`, in passes of at most `micro_tokens` tokens.
+    pub(super) fn new(examples: &[Example], micro_tokens: usize) -> Self {
+        let rows = examples.iter().flat_map(|example| &example.rows);
+        let texts: BTreeSet<&[u32]> = rows.map(|row| row.ids.as_slice()).collect();
+        let texts: Vec<Arc<[u32]>> = texts.into_iter().map(Arc::from).collect();
+        let lengths: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
+        let member = |place: usize| texts.get(place).map(Arc::clone);
+        let passes: Vec<Vec<Arc<[u32]>>> = batches(&lengths, micro_tokens)
+            .into_iter()
+            .map(|places| places.into_iter().filter_map(member).collect())
+            .collect();
+        let places = passes.iter().enumerate();
+        let pass_of =
+            places.flat_map(|(pass, texts)| texts.iter().map(move |ids| (ids.clone(), pass)));
+        Self { pass_of: pass_of.collect(), passes, known: HashMap::new() }
+    }
+
+    /// The pooled vectors of examples, `[texts, d]` on `device`, without a gradient; `frozen` records
+    /// none.
     pub(super) fn of(
         &mut self,
         frozen: &MultiHead,
         head: usize,
         examples: &[&Example],
-        micro_tokens: usize,
         device: &Device,
     ) -> Result<Tensor<2>, HybridError> {
-        let texts: Vec<&[u32]> = examples
-            .iter()
-            .flat_map(|example| &example.rows)
-            .map(|row| row.ids.as_slice())
-            .collect();
-        let new: Vec<&[u32]> =
-            texts.iter().copied().filter(|ids| !self.known.contains_key(*ids)).collect();
-        let lengths: Vec<usize> = new.iter().map(|ids| ids.len()).collect();
-        for pass in batches(&lengths, micro_tokens) {
-            let ids: Vec<&[u32]> =
-                pass.iter().filter_map(|place| new.get(*place).copied()).collect();
-            let rows: Vec<TokenRow<'_>> = ids.iter().map(|ids| TokenRow::new(ids)).collect();
-            let states = frozen.states(head, &rows)?;
-            let vectors = read(frozen.pooled(head, &states))?;
-            let width = frozen.trunk().width();
-            for (ids, vector) in ids.iter().zip(vectors.chunks(width)) {
-                self.known.insert(Arc::from(*ids), vector.to_vec());
-            }
-        }
         let width = frozen.trunk().width();
-        let mut values: Vec<f32> = Vec::with_capacity(texts.len() * width);
-        for ids in &texts {
-            values.extend(self.known.get(*ids).into_iter().flatten());
+        let mut values: Vec<f32> = Vec::new();
+        let mut count = 0;
+        for row in examples.iter().flat_map(|example| &example.rows) {
+            if !self.known.contains_key(row.ids.as_slice()) {
+                self.compute(frozen, head, &row.ids)?;
+            }
+            values.extend(self.known.get(row.ids.as_slice()).into_iter().flatten());
+            count += 1;
         }
-        Ok(Tensor::from_data(TensorData::new(values, [texts.len(), width]), device))
+        Ok(Tensor::from_data(TensorData::new(values, [count, width]), device))
+    }
+
+    /// Runs the pass of a text; alone where it is none of the task's.
+    fn compute(&mut self, frozen: &MultiHead, head: usize, ids: &[u32]) -> Result<(), HybridError> {
+        let pass = self.pass_of.get(ids).and_then(|pass| self.passes.get(*pass));
+        let texts = pass.cloned().unwrap_or_else(|| vec![Arc::from(ids)]);
+        let rows: Vec<TokenRow<'_>> = texts.iter().map(|ids| TokenRow::new(ids)).collect();
+        let vectors = read(frozen.pooled(head, &frozen.states(head, &rows)?))?;
+        for (ids, vector) in texts.iter().zip(vectors.chunks(frozen.trunk().width())) {
+            self.known.insert(Arc::clone(ids), vector.to_vec());
+        }
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::example::{Example, TaskRows};
+use super::forward::token_rows;
 use super::measure;
 use super::task::Task;
 use super::trainer::HeadsTrainer;
@@ -100,6 +101,9 @@ impl HeadsRun {
             Ok(Batches::new(lengths, options(&config, task))?)
         });
         let batches = batches.collect::<Result<Vec<_>, HybridError>>()?;
+        check_rows(&config, &model, &rows)?;
+        // What is wrong with the parts is found before a directory is made.
+        let trainer = HeadsTrainer::new(config.clone(), model, &rows, rewards)?;
         let dir = if resume { begun(&config)? } else { RunDir::create(&config.output.dir)? };
         dir.write_config(&config.effective()?)?;
         dir.write_environment(&environment)?;
@@ -125,7 +129,6 @@ impl HeadsRun {
             elapsed_s: 0.0,
             finished: false,
         };
-        let trainer = HeadsTrainer::new(config, model, &rows, rewards)?;
         let started = Instant::now();
         let mut run =
             Self { trainer, tokenizer, rows, batches, dir, metrics, writer, state, started };
@@ -225,7 +228,11 @@ impl HeadsRun {
         let (Some(stop), Some(score)) = (&mut self.state.stop, self.state.score) else {
             return Ok(false);
         };
-        Ok(stop.observe(score) == Verdict::Stop)
+        let verdict = stop.observe(score);
+        if verdict == Verdict::Best {
+            self.save(observer)?;
+        }
+        Ok(verdict == Verdict::Stop)
     }
 
     /// Measures every task on its held-out rows and writes down what was found.
@@ -321,6 +328,29 @@ impl HeadsRun {
         self.state = state;
         Ok(())
     }
+}
+
+/// Refuses texts that the model cannot read.
+fn check_rows(
+    config: &HeadsConfig,
+    model: &MultiHead,
+    rows: &[TaskRows],
+) -> Result<(), HybridError> {
+    let (trunk, max_length) = (model.trunk(), config.train.max_length);
+    for TaskRows { task, train, held_out } in rows {
+        let examples: Vec<&Example> = train.iter().chain(held_out).collect();
+        let longest = examples.iter().map(|example| example.tokens()).max().unwrap_or(0);
+        if longest > trunk.max_tokens() {
+            return Err(HybridError::Missing(format!(
+                "`train.max_length` is {max_length}, and the longest text of the head `{}` has \
+                 {longest} tokens, but the model reads {} at most; lower it",
+                task.name,
+                trunk.max_tokens()
+            )));
+        }
+        trunk.check(&token_rows(&examples))?;
+    }
+    Ok(())
 }
 
 fn options(config: &HeadsConfig, task: usize) -> BatchOptions {

@@ -14,10 +14,11 @@ use hybrid_optim::Stepper;
 use hybrid_rewards::RewardTree;
 use serde::{Deserialize, Serialize};
 
-use super::example::{Example, TaskRows};
-use super::feedback::Feedback;
-use super::forward::{Features, Said, passes, token_rows};
+use super::example::{Example, TaskRows, TextRow};
+use super::feedback::{Feedback, Rewarded};
+use super::forward::{Features, Said, passes, read, token_rows};
 use super::loss::Criterion;
+use super::measure;
 use super::task::Task;
 use crate::config::{HeadsConfig, OnNonFinite};
 use crate::error::HybridError;
@@ -53,6 +54,32 @@ struct Learnt {
     feedback: Option<Feedback>,
     /// Where the trunk is frozen and the head reads whole texts.
     features: Option<Features>,
+}
+
+impl Learnt {
+    /// What the head's predictions of a step are worth, where it learns from that.
+    fn rewarded(
+        &mut self,
+        frozen: &MultiHead,
+        head: usize,
+        examples: &[&Example],
+        micro_tokens: usize,
+        draw: (u64, u64),
+    ) -> Result<Option<Rewarded>, HybridError> {
+        let Some(feedback) = &mut self.feedback else { return Ok(None) };
+        let said = match &mut self.features {
+            Some(features) => {
+                let vectors = features.of(frozen, head, examples, &frozen.device())?;
+                read(frozen.logits_of(head, vectors))?
+            }
+            None => {
+                let rows: Vec<&TextRow> =
+                    examples.iter().flat_map(|example| &example.rows).collect();
+                measure::logits(frozen, head, &self.task, &rows, micro_tokens)?.concat()
+            }
+        };
+        feedback.rewarded(&self.task, &said, examples, draw).map(Some)
+    }
 }
 
 /// What a trainer has done so far.
@@ -99,9 +126,10 @@ impl HeadsTrainer {
         let examples: Vec<usize> = rows.iter().map(|rows| rows.train.len()).collect();
         let sampler = TaskSampler::new(&examples, config.heads.mixing, config.seed)?;
         let layers = model.trunk().layers();
-        let read: Vec<usize> =
+        let depths: Vec<usize> =
             config.head.iter().map(|head| head.layer.unwrap_or(layers)).collect();
-        let hierarchy = config.heads.order.map(|order| Hierarchy::new(&read, order)).transpose()?;
+        let hierarchy =
+            config.heads.order.map(|order| Hierarchy::new(&depths, order)).transpose()?;
         let mut rewards = rewards.into_iter();
         let mut tasks = Vec::with_capacity(rows.len());
         for (head, rows) in config.head.iter().zip(rows) {
@@ -111,7 +139,7 @@ impl HeadsTrainer {
                 task: rows.task.clone(),
                 criterion: Criterion::new(head, rows)?,
                 feedback: head.feedback.clone().map(|config| Feedback::new(config, reward)),
-                features: is_fixed.then(Features::default),
+                features: is_fixed.then(|| Features::new(&rows.train, config.train.micro_tokens)),
             });
         }
         let device = model.device();
@@ -216,19 +244,27 @@ impl HeadsTrainer {
         let (Some(learner), Some(learnt)) = (learner, tasks.get_mut(task)) else {
             return Err(HybridError::Missing(format!("there is no task {task}")));
         };
-        let step = counters.steps;
-        let seed = task_seed(config.seed, task);
         let weight = learnt.criterion.weight(examples)?;
-        let (mut losses, mut gradients, mut rewards) = (Vec::new(), Vec::new(), 0.0);
-        let frozen = learnt.features.is_some().then(|| learner.model.valid());
         let size = config.train.micro_tokens;
-        for (place, pass) in passes(examples, size).iter().enumerate() {
-            let rows = token_rows(pass);
+        // Without gradients: for features that are kept, and for predictions that are drawn.
+        let is_needed = learnt.features.is_some() || learnt.feedback.is_some();
+        let frozen = is_needed.then(|| learner.model.valid());
+        let rewarded = match &frozen {
+            Some(frozen) => {
+                let draw = (task_seed(config.seed, task), counters.steps);
+                learnt.rewarded(frozen, task, examples, size, draw)?
+            }
+            None => None,
+        };
+        let (mut losses, mut gradients) = (Vec::new(), Vec::new());
+        for places in passes(examples, size) {
+            let pass: Vec<&Example> =
+                places.iter().filter_map(|place| examples.get(*place).copied()).collect();
+            let rows = token_rows(&pass);
             stats.tokens += rows.iter().map(|row| row.ids.len()).sum::<usize>();
             let said = match (&mut learnt.features, &frozen) {
                 (Some(features), Some(frozen)) => {
-                    let device = learner.model.device();
-                    let vectors = features.of(frozen, task, pass, size, &device)?;
+                    let vectors = features.of(frozen, task, &pass, &learner.model.device())?;
                     Said::Texts(learner.model.logits_of(task, vectors))
                 }
                 _ if learnt.task.kind.level() == Level::Token => {
@@ -236,17 +272,12 @@ impl HeadsTrainer {
                 }
                 _ => Said::Texts(learner.model.text_logits(task, &rows)?),
             };
-            let loss = learnt.criterion.loss(&said, pass)?;
+            let loss = learnt.criterion.loss(&said, &pass)?;
             let mut total = loss.over(weight)?;
-            if let Some(feedback) = &mut learnt.feedback {
+            if let (Some(feedback), Some(rewarded)) = (&mut learnt.feedback, &rewarded) {
                 total = total * feedback.config.supervised_coef;
-                // Every pass of every step draws from a stream of its own.
-                let stream = step.wrapping_mul(1 << 20).wrapping_add(place as u64);
-                let rewarded = feedback.loss(&learnt.task, &said, pass, seed, stream)?;
-                if let Some(rewarded) = rewarded {
-                    let coef = feedback.config.coef;
-                    total = total + rewarded.loss.over(examples.len() as f64)? * coef;
-                    rewards += rewarded.rewards;
+                if let Some(part) = feedback.loss(&said, &places, rewarded)? {
+                    total = total + part;
                 }
             }
             let total = match &learner.uncertainty {
@@ -264,8 +295,8 @@ impl HeadsTrainer {
         let sums = LossStats::read(&losses)?;
         let name = &learnt.task.name;
         stats.metrics.set(format!("heads/loss/{name}"), sums.mean());
-        if learnt.feedback.is_some() {
-            stats.metrics.set(format!("heads/reward/{name}"), rewards / examples.len() as f64);
+        if let Some(rewarded) = rewarded {
+            stats.metrics.set(format!("heads/reward/{name}"), rewarded.mean);
         }
         Ok(Part { task, gradients, mean: sums.mean() })
     }

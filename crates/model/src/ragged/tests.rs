@@ -46,6 +46,20 @@ fn an_error_ends_the_work() {
 
 proptest! {
     #[test]
+    fn batches_hold_every_row_once_within_their_bound(
+        lengths in prop::collection::vec(0_usize..40, 0..60), most in 1_usize..100,
+    ) {
+        let batches = batches(&lengths, most);
+        let mut seen = vec![0; lengths.len()];
+        for batch in &batches {
+            let longest = batch.iter().map(|place| lengths[*place]).max().unwrap();
+            prop_assert!(batch.len() == 1 || batch.len() * longest <= most);
+            batch.iter().for_each(|place| seen[*place] += 1);
+        }
+        prop_assert!(seen.iter().all(|count| *count == 1));
+    }
+
+    #[test]
     fn vectors_come_back_in_the_order_of_their_rows(
         lengths in prop::collection::vec(1_usize..30, 1..40),
         max_tokens in 1_usize..100,

@@ -4,6 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use hybrid_model::ragged::batches;
 use rayon::prelude::*;
 use serde_json::json;
 
@@ -81,7 +82,7 @@ impl<N: Network> Batched<N> {
         let lengths: Vec<usize> =
             flat.iter().map(|(_, input)| self.network.length(input)).collect();
         let mut found: Vec<Option<f64>> = vec![None; flat.len()];
-        for batch in by_length(&lengths, self.batch_tokens) {
+        for batch in batches(&lengths, self.batch_tokens) {
             let members: Vec<(usize, &N::Input)> =
                 batch.iter().filter_map(|at| Some((*at, flat.get(*at)?.1))).collect();
             let batch: Vec<&N::Input> = members.iter().map(|(_, input)| *input).collect();
@@ -182,28 +183,6 @@ pub(super) fn is_late(context: &Context<'_>, start: Option<Duration>, rows: usiz
         return false;
     };
     now.saturating_sub(start) > limit.saturating_mul(u32::try_from(rows).unwrap_or(u32::MAX))
-}
-
-/// Places grouped into batches of at most `most` tokens, each row counted as long as its batch's
-/// longest. The longest come first; a row that is longer than `most` is a batch of its own.
-pub(super) fn by_length(lengths: &[usize], most: usize) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..lengths.len()).collect();
-    let length = |place: &usize| lengths.get(*place).copied().unwrap_or(0);
-    order.sort_by_key(|place| std::cmp::Reverse(length(place)));
-    let mut batches: Vec<Vec<usize>> = Vec::new();
-    for place in order {
-        match batches.last_mut() {
-            Some(batch)
-                if batch
-                    .first()
-                    .is_some_and(|longest| length(longest) * (batch.len() + 1) <= most) =>
-            {
-                batch.push(place);
-            }
-            _ => batches.push(vec![place]),
-        }
-    }
-    batches
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hybrid_data::tokenizer::Tokenizer;
+use hybrid_model::ragged::batches;
 use hybrid_model::{Device, Encoder, SentenceEncoder, TokenRow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::batched::by_length;
 use super::encoded::TextEncoder;
 use super::language_model::whole;
 use super::models::Models;
@@ -180,7 +180,7 @@ impl Embedder {
             texts.iter().map(|text| self.read(text, limit)).collect::<Result<_, _>>()?;
         let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
         let mut found: Vec<(usize, Vector)> = Vec::with_capacity(rows.len());
-        for batch in by_length(&lengths, batch_tokens) {
+        for batch in batches(&lengths, batch_tokens) {
             let members: Vec<&[u32]> =
                 batch.iter().filter_map(|at| rows.get(*at).map(Vec::as_slice)).collect();
             found.extend(batch.iter().copied().zip(self.encode(&members)?));

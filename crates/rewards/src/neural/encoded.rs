@@ -3,9 +3,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use hybrid_model::ragged::batches;
 use rayon::prelude::*;
 
-use super::batched::{by_length, is_late};
+use super::batched::is_late;
 use crate::cache::{Cache, Pending};
 use crate::column::Column;
 use crate::error::RewardError;
@@ -106,7 +107,7 @@ impl<E: TextEncoder, C: Compare<E::Value>> Encoded<E, C> {
             .collect();
         let lengths: Vec<usize> = readable.iter().map(|(_, ids)| ids.len()).collect();
         let mut found = vec![None; pending.len()];
-        for batch in by_length(&lengths, self.batch_tokens) {
+        for batch in batches(&lengths, self.batch_tokens) {
             let members: Vec<(usize, &[u32])> =
                 batch.iter().filter_map(|at| readable.get(*at).copied()).collect();
             let rows: Vec<&[u32]> = members.iter().map(|(_, ids)| *ids).collect();

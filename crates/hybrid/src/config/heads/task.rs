@@ -202,7 +202,7 @@ impl TaskConfig {
                 "`{}` is `{}`, whose losses and metrics are there but whose data cannot be read \
                  yet; use classification, multi_label, regression, tagging or pairwise",
                 of("kind"),
-                if self.kind == TaskKind::Span { "span" } else { "span_or_none" }
+                self.kind.name()
             );
             return Err(Problem::new(&of("kind"), text));
         }
@@ -266,12 +266,12 @@ impl TaskConfig {
                 continue;
             }
             let kinds: Vec<String> =
-                kinds.iter().map(|kind| format!("`{}`", name_of(*kind))).collect();
+                kinds.iter().map(|kind| format!("`{}`", kind.name())).collect();
             let key = format!("{key}.{name}");
             let text = format!(
                 "`{key}` belongs to heads of kind {}, this one is `{}`: remove it",
                 kinds.join(", "),
-                name_of(self.kind)
+                self.kind.name()
             );
             return Err(Problem::new(&key, text));
         }
@@ -333,17 +333,5 @@ impl TaskConfig {
             .options
             .validate()
             .map_err(|error| Problem::in_section(&format!("{key}.options"), &error.to_string()))
-    }
-}
-
-fn name_of(kind: TaskKind) -> &'static str {
-    match kind {
-        TaskKind::Classification => "classification",
-        TaskKind::MultiLabel => "multi_label",
-        TaskKind::Regression => "regression",
-        TaskKind::Tagging => "tagging",
-        TaskKind::Span => "span",
-        TaskKind::SpanOrNone => "span_or_none",
-        TaskKind::Pairwise => "pairwise",
     }
 }

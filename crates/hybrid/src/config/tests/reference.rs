@@ -55,8 +55,8 @@ $ hybrid export runs/sentiment ./sentiment
 Each head has its task, its data and its loss. A step trains one task, chosen by `heads.mixing`, or all of
 them where their gradients are compared (`heads.weighting`). Held-out rows are measured before, during and
 after; `eval/score` is the mean of the tasks' own metrics (accuracy, macro F1, minus the squared error, entity
-F1), and the checkpoint with the best one is kept. An interrupted run goes on bit for bit with `--resume`. A
-head without `pooling` and `layer` is exported as `AutoModelForSequenceClassification` or
+F1), and of the checkpoints the one with the best is kept beside the newest, which is what `predict` and
+`export` take unless a checkpoint is named. An interrupted run goes on bit for bit with `--resume`. A head without `pooling` and `layer` is exported as `AutoModelForSequenceClassification` or
 `AutoModelForTokenClassification` of `transformers` loads it, with equal logits.
 
 A head of kind `pairwise` is a reward model: `chosen` and `rejected` answers in, a number out, which

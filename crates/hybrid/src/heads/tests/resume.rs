@@ -1,6 +1,9 @@
 //! A run that was interrupted ends as one that was not.
 
+use hybrid_model::heads::Freeze;
+
 use super::*;
+use crate::config::ClassWeights;
 use crate::run::{Observer, StepReport};
 
 /// Asks for an end after so many steps.
@@ -53,18 +56,38 @@ fn left(run: &Path) -> (Vec<Value>, Vec<u8>) {
 
 #[test]
 fn an_interrupted_run_goes_on_bit_for_bit() {
+    goes_on(Freeze::Nothing, 7);
+}
+
+/// Its features are computed again after each interruption, by then beside other texts.
+#[test]
+fn an_interrupted_run_on_a_frozen_trunk_goes_on_bit_for_bit() {
+    goes_on(Freeze::Trunk, 23);
+}
+
+fn goes_on(freeze: Freeze, steps: usize) {
     let bench = Bench::new();
-    let whole = config(&bench, "whole");
+    let config = |run: &str| {
+        let mut config = config(&bench, run);
+        config.model.freeze = freeze;
+        config.train.batch_size = 3;
+        for phase in &mut config.phase {
+            phase.steps = steps;
+        }
+        config
+    };
+    let whole = config("whole");
     let run = HeadsRun::open(bench.parts(&whole).unwrap(), false).unwrap();
     let outcome = run.finish(&mut After(u64::MAX, 0)).unwrap();
-    assert_eq!((outcome.steps, outcome.interrupted), (7, false));
+    let steps = steps as u64;
+    assert_eq!((outcome.steps, outcome.interrupted), (steps, false));
 
-    let parts = config(&bench, "parts");
-    for (end, steps) in [(3, 3), (4, 4), (u64::MAX, 7)] {
+    let parts = config("parts");
+    for (end, expected) in [(3, 3), (4, 4), (u64::MAX, steps)] {
         let resume = end != 3;
         let run = HeadsRun::open(bench.parts(&parts).unwrap(), resume).unwrap();
         let outcome = run.finish(&mut After(end, 0)).unwrap();
-        assert_eq!(outcome.steps, steps);
+        assert_eq!(outcome.steps, expected);
     }
     let ((metrics, weights), (expected, bytes)) =
         (left(&parts.output.dir), left(&whole.output.dir));
@@ -72,7 +95,7 @@ fn an_interrupted_run_goes_on_bit_for_bit() {
     assert!(weights == bytes, "the weights or the optimizer's state differ");
     // What is over does nothing more.
     let run = HeadsRun::open(bench.parts(&parts).unwrap(), true).unwrap();
-    assert_eq!(run.finish(&mut After(0, 0)).unwrap().steps, 7);
+    assert_eq!(run.finish(&mut After(0, 0)).unwrap().steps, steps);
 }
 
 #[test]
@@ -95,4 +118,29 @@ fn a_run_ends_early_without_progress() {
     let run = HeadsRun::open(bench.parts(&config).unwrap(), false).unwrap();
     // The first measurement of the run is the best, the second no better.
     assert_eq!(run.finish(&mut After(u64::MAX, 0)).unwrap().steps, 4);
+}
+
+#[test]
+fn what_cannot_be_trained_leaves_no_directory() {
+    let bench = Bench::new();
+    let refused = |change: &dyn Fn(&mut HeadsConfig)| {
+        let mut config = config(&bench, "run");
+        change(&mut config);
+        let error = HeadsRun::open(bench.parts(&config).unwrap(), false).unwrap_err();
+        assert!(error.is_bad_input(), "{error}");
+        assert!(!config.output.dir.exists(), "{error}");
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        format!("{error}: {}", cause.unwrap_or_default())
+    };
+    let weights = ClassWeights::Given(vec![1.0, 2.0, 3.0]);
+    let weights = refused(&|config| config.head[0].class_weights = Some(weights.clone()));
+    assert!(weights.contains("`class_weights` has 3 entries, must have 2"), "{weights}");
+    let row = serde_json::json!({ "text": "long ".repeat(60), "label": "good" });
+    let long = bench.rows("long.jsonl", &[row, moods(2).remove(1)]);
+    let long = refused(&|config| {
+        config.train.max_length = 200;
+        config.head[0].data.train = hybrid_data::config::Sources(vec![long.clone()]);
+        config.head[0].data.validation = None;
+    });
+    assert!(long.contains("`train.max_length`") && long.contains("128"), "{long}");
 }

@@ -44,6 +44,24 @@ fn a_step_is_the_same_however_it_is_cut() {
 }
 
 #[test]
+fn feedback_is_the_same_however_a_step_is_cut() {
+    let bench = Bench::new();
+    let file = bench.rows("moods.jsonl", &moods(12));
+    for baseline in ["\"leave_one_out\"", "{ ema = { decay = 0.5 } }"] {
+        let step = |size: usize| {
+            let feedback =
+                format!("feedback = {{ supervised_coef = 0.5, options.baseline = {baseline} }}");
+            let text = mood(&file, "mood", &feedback);
+            change(&bench, &format!("{SGD}train.micro_tokens = {size}\n{text}"), &[0])
+        };
+        let whole = step(4096);
+        assert!(whole.iter().any(|change| change.abs() > 1e-4));
+        assert_close(&step(1), &whole, 1e-5);
+        assert_close(&step(20), &whole, 1e-5);
+    }
+}
+
+#[test]
 fn cached_features_of_a_frozen_trunk_change_nothing() {
     let bench = Bench::new();
     let file = bench.rows("moods.jsonl", &moods(12));
@@ -71,29 +89,39 @@ fn trunk(change: &[f32]) -> &[f32] {
     &change[2 * 32..]
 }
 
-#[test]
-fn mgda_moves_the_trunk_by_the_shortest_combination() {
+/// The inner products of two tasks' steps of the trunk: each with itself, and with the other.
+fn dots(a: &[f32], b: &[f32]) -> [f64; 3] {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    };
+    [dot(a, a), dot(b, b), dot(a, b)]
+}
+
+/// The steps of two rivals, each alone, and together by `weighting`. Alone, each is minus its
+/// weighted gradient.
+fn rivalry(weighting: &str) -> [Vec<f32>; 3] {
     let bench = Bench::new();
     let rivals = rivals(&bench);
     let step = |weighting: &str, tasks: &[usize]| {
         change(&bench, &format!("{SGD}heads.weighting = \"{weighting}\"\n{rivals}"), tasks)
     };
-    // With one task alone each step is minus its weighted gradient.
-    let (one, two) = (step("fixed", &[0]), step("fixed", &[1]));
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
-    };
+    [step("fixed", &[0]), step("fixed", &[1]), step(weighting, &[0, 1])]
+}
+
+/// `ca · a + cb · b`.
+fn combined(ca: f64, a: &[f32], cb: f64, b: &[f32]) -> Vec<f32> {
+    let sum = |(a, b): (&f32, &f32)| (ca * f64::from(*a) + cb * f64::from(*b)) as f32;
+    a.iter().zip(b).map(sum).collect()
+}
+
+#[test]
+fn mgda_moves_the_trunk_by_the_shortest_combination() {
+    let [one, two, both] = rivalry("mgda");
     let (a, b) = (trunk(&one), trunk(&two));
-    let (aa, bb, ab) = (dot(a, a), dot(b, b), dot(a, b));
+    let [aa, bb, ab] = dots(a, b);
     let share = ((bb - ab) / (aa + bb - 2.0 * ab)).clamp(0.0, 1.0);
-    let expected: Vec<f32> = a
-        .iter()
-        .zip(b)
-        .map(|(a, b)| (share * f64::from(*a) + (1.0 - share) * f64::from(*b)) as f32)
-        .collect();
-    let both = step("mgda", &[0, 1]);
     assert!(share > 0.01 && share < 0.99, "the tasks do not conflict: {share}");
-    assert_close(trunk(&both), &expected, 1e-5);
+    assert_close(trunk(&both), &combined(share, a, 1.0 - share, b), 1e-5);
     // Heads keep their own gradients.
     assert_close(&both[..32], &one[..32], 1e-5);
     assert_close(&both[32..64], &two[32..64], 1e-5);
@@ -101,27 +129,11 @@ fn mgda_moves_the_trunk_by_the_shortest_combination() {
 
 #[test]
 fn pcgrad_moves_the_trunk_by_projected_gradients() {
-    let bench = Bench::new();
-    let rivals = rivals(&bench);
-    let step = |weighting: &str, tasks: &[usize]| {
-        change(&bench, &format!("{SGD}heads.weighting = \"{weighting}\"\n{rivals}"), tasks)
-    };
-    let (one, two) = (step("fixed", &[0]), step("fixed", &[1]));
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
-    };
+    let [one, two, both] = rivalry("pcgrad");
     let (a, b) = (trunk(&one), trunk(&two));
-    let (aa, bb, ab) = (dot(a, a), dot(b, b), dot(a, b));
+    let [aa, bb, ab] = dots(a, b);
     assert!(ab < 0.0, "the tasks do not conflict");
-    let expected: Vec<f32> = a
-        .iter()
-        .zip(b)
-        .map(|(a, b)| {
-            let (a, b) = (f64::from(*a), f64::from(*b));
-            (a - ab / bb * b + b - ab / aa * a) as f32
-        })
-        .collect();
-    assert_close(trunk(&step("pcgrad", &[0, 1])), &expected, 1e-5);
+    assert_close(trunk(&both), &combined(1.0 - ab / aa, a, 1.0 - ab / bb, b), 1e-5);
 }
 
 #[test]

@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use burn::module::Module;
-use hybrid_heads::balance::Uncertainty;
+use hybrid_heads::balance::{Uncertainty, Weighting};
 use hybrid_heads::reinforce::EmaBaseline;
 use hybrid_model::MultiHead;
 use hybrid_optim::StepperState;
 use serde::{Deserialize, Serialize};
 
-use super::{HeadsCounters, HeadsTrainer};
+use super::{HeadsCounters, HeadsTrainer, Learner};
 use crate::checkpoint::{read_json, read_tensors, write_json, write_tensors};
 use crate::error::HybridError;
+use crate::heads::forward::read;
 use crate::heads::task;
 use crate::trainer::{restored, saved};
 
@@ -46,7 +47,7 @@ impl HeadsTrainer {
         let tensors = tensors.into_iter().map(|(name, tensor)| (name, saved(tensor))).collect();
         write_tensors(&directory.join(TENSORS), &tensors)?;
         let noise = self.learner.as_ref().and_then(|learner| learner.uncertainty.as_ref());
-        let noise = noise.map(|noise| super::super::forward::read(noise.log_variances()));
+        let noise = noise.map(|noise| read(noise.log_variances()));
         let state = Saved {
             counters: self.counters,
             optim: scalars,
@@ -80,17 +81,17 @@ impl HeadsTrainer {
         }
         let tensors = read_tensors(&directory.join(TENSORS))?;
         let tensors = tensors.into_iter().map(|(name, tensor)| (name, restored(tensor))).collect();
-        let Some(mut learner) = self.learner.take() else { return Ok(()) };
-        learner.model = model.frozen(self.config.model.freeze);
-        if learner.uncertainty.is_some() {
-            learner.uncertainty =
-                Some(Uncertainty::from_log_variances(&state.log_variances, &device)?);
-        }
+        let tasks = task::read(directory)?;
+        let is_noisy = self.config.heads.weighting == Weighting::Uncertainty;
+        let noise = || Uncertainty::from_log_variances(&state.log_variances, &device);
+        let learner = Learner {
+            model: model.frozen(self.config.model.freeze),
+            uncertainty: is_noisy.then(noise).transpose()?,
+        };
         let optim = StepperState { tensors, scalars: state.optim };
-        let loaded = self.stepper.load_state(optim, &learner);
+        self.stepper.load_state(optim, &learner)?;
         self.learner = Some(learner);
-        loaded?;
-        for (learnt, saved) in self.tasks.iter_mut().zip(task::read(directory)?) {
+        for (learnt, saved) in self.tasks.iter_mut().zip(tasks) {
             learnt.task = saved;
         }
         for (learnt, average) in self.tasks.iter_mut().zip(state.averages) {

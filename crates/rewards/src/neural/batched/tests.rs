@@ -1,7 +1,5 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use proptest::prelude::*;
-
 use super::*;
 
 /// A network whose score is the length of the text, and which counts what it runs.
@@ -92,20 +90,4 @@ fn what_a_row_is_known_by_is_all_that_its_score_depends_on() {
     assert_eq!(content(&sample("p"), &none), content(&sample("q"), &none));
     assert_ne!(content(&sample("p"), &all), content(&sample("q"), &all));
     assert_ne!(content(&sample("p"), &all), content(&with_target, &all));
-}
-
-proptest! {
-    #[test]
-    fn batches_hold_every_row_once_within_their_bound(
-        lengths in prop::collection::vec(0_usize..40, 0..60), most in 1_usize..100,
-    ) {
-        let batches = by_length(&lengths, most);
-        let mut seen = vec![0; lengths.len()];
-        for batch in &batches {
-            let longest = batch.iter().map(|place| lengths[*place]).max().unwrap();
-            prop_assert!(batch.len() == 1 || batch.len() * longest <= most);
-            batch.iter().for_each(|place| seen[*place] += 1);
-        }
-        prop_assert!(seen.iter().all(|count| *count == 1));
-    }
 }
