@@ -21,7 +21,7 @@ mod loss;
 pub use example::{Example, Target, TaskRows, TaskSources};
 pub use predict::{Prediction, Predictor};
 pub use run::{HeadsParts, HeadsRun};
-pub use task::Task;
+pub use task::{Task, TextLimit, TruncationSide};
 pub use trainer::HeadsTrainer;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use hybrid::config::{HeadsConfig, TaskConfig};
-use hybrid::heads::{HeadsParts, HeadsRun, TaskRows, TaskSources, example};
+use hybrid::heads::{HeadsParts, HeadsRun, TaskRows, TaskSources, TextLimit, example};
 use hybrid::run_dir::Environment;
 use hybrid_assets::Kind;
 use hybrid_data::config::Validation;
@@ -34,7 +34,7 @@ pub(crate) fn prepare(config: HeadsConfig, choice: DeviceChoice, ui: &Ui) -> Res
     let tokenizer = Tokenizer::from_path(&base)?;
     let mut rows = Vec::with_capacity(config.head.len());
     for (place, head) in config.head.iter().enumerate() {
-        let read = read_task(head, &tokenizer, config.train.max_length, config.seed, ui);
+        let read = read_task(head, &tokenizer, config.train.limit(), config.seed, ui);
         rows.push(read.with_context(|| format!("`head[{place}].data`"))?);
     }
     let spinner = ui.spinner(&format!("loading {}", config.model.base));
@@ -47,7 +47,7 @@ pub(crate) fn prepare(config: HeadsConfig, choice: DeviceChoice, ui: &Ui) -> Res
 fn read_task(
     head: &TaskConfig,
     tokenizer: &Tokenizer,
-    max_length: usize,
+    limit: TextLimit,
     seed: u64,
     ui: &Ui,
 ) -> Result<TaskRows> {
@@ -63,7 +63,7 @@ fn read_task(
     let neutral = neutral.map(|name| find(name, &["train"])).collect::<Result<_>>()?;
     let sources = TaskSources { train: train.collect::<Result<_>>()?, validation, neutral };
     let spinner = ui.spinner(&format!("reading the data of {}", head.task));
-    let rows = example::read(head, &sources, tokenizer, max_length, seed)?;
+    let rows = example::read(head, &sources, tokenizer, limit, seed)?;
     spinner.finish_and_clear();
     Ok(rows)
 }

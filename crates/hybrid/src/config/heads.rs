@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::check::{Problem, chain};
 use super::error::{ConfigError, Place};
 use super::train::OnNonFinite;
+use crate::heads::{TextLimit, TruncationSide};
 
 pub use task::{ClassWeights, FeedbackConfig, NeutralData, TaskConfig, TaskData};
 
@@ -80,10 +81,23 @@ pub struct HeadsTrain {
     /// Most tokens that go through the trunk at once, padding counted; gradients add up to the same
     /// step whatever it is. At least 1.
     pub micro_tokens: usize,
-    /// Most tokens of a text, special tokens counted; what is longer loses its end. At least 4.
+    /// Most tokens of a text, special tokens counted; `truncation_side` says what longer ones lose.
+    /// At least 4.
     pub max_length: usize,
+    /// Where longer texts are cut: `right`, `left`, or `middle`, which keeps a quarter from the
+    /// beginning and the rest from the end (Sun et al. 2019, arXiv 1905.05583). Rows of words always
+    /// lose their end.
+    pub truncation_side: TruncationSide,
     /// What a loss or gradient that is NaN or infinite does: `abort` or `skip`.
     pub on_non_finite: OnNonFinite,
+}
+
+impl HeadsTrain {
+    /// How long a text may be.
+    #[must_use]
+    pub fn limit(&self) -> TextLimit {
+        TextLimit { max_length: self.max_length, side: self.truncation_side }
+    }
 }
 
 impl Default for HeadsTrain {
@@ -92,6 +106,7 @@ impl Default for HeadsTrain {
             batch_size: 32,
             micro_tokens: 4096,
             max_length: 256,
+            truncation_side: TruncationSide::Right,
             on_non_finite: OnNonFinite::Abort,
         }
     }
@@ -129,10 +144,12 @@ impl HeadsPhaseKind {
     }
 }
 
-/// Measuring on held-out rows, before the first step, during, and after the last.
+/// Measuring on held-out rows: before the first step, during, and after the last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HeadsEval {
+    /// Whether to measure before the first step, too.
+    pub before: bool,
     /// Steps between two measurements; 0 measures at the start and the end only.
     pub every: usize,
     /// Most held-out rows of a task that are measured; absent means all. At least 1.
@@ -148,7 +165,7 @@ pub struct HeadsEval {
 
 impl Default for HeadsEval {
     fn default() -> Self {
-        Self { every: 0, rows: None, patience: None, min_delta: 0.0 }
+        Self { before: true, every: 0, rows: None, patience: None, min_delta: 0.0 }
     }
 }
 

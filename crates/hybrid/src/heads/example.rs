@@ -10,7 +10,7 @@ use hybrid_data::tokenizer::Tokenizer;
 use hybrid_data::view::View;
 use hybrid_heads::{LabelSet, TaskKind};
 
-use super::task::Task;
+use super::task::{Task, TextLimit};
 use crate::config::{NeutralData, TaskConfig};
 use crate::error::HybridError;
 use columns::{Raw, RawTarget};
@@ -88,7 +88,7 @@ pub fn read(
     config: &TaskConfig,
     sources: &TaskSources,
     tokenizer: &Tokenizer,
-    max_length: usize,
+    limit: TextLimit,
     seed: u64,
 ) -> Result<TaskRows, HybridError> {
     let mut train = rows_of(config, &sources.train)?;
@@ -130,7 +130,7 @@ pub fn read(
             config.task
         )));
     }
-    let task = task(config, &train, max_length)?;
+    let task = task(config, &train, limit)?;
     let train = encoded(&task, train, tokenizer)?;
     let held_out = encoded(&task, held_out, tokenizer)?;
     Ok(TaskRows { task, train, held_out })
@@ -174,7 +174,7 @@ fn neutral_rows(
 }
 
 /// The task, with the labels of its training rows where none are given.
-fn task(config: &TaskConfig, train: &[Raw], max_length: usize) -> Result<Task, HybridError> {
+fn task(config: &TaskConfig, train: &[Raw], limit: TextLimit) -> Result<Task, HybridError> {
     let given = config.labels.as_ref().map(|labels| LabelSet::new(labels.iter().cloned()));
     let labels = match (config.kind, given) {
         (TaskKind::Pairwise, _) => None,
@@ -198,7 +198,16 @@ fn task(config: &TaskConfig, train: &[Raw], max_length: usize) -> Result<Task, H
     }
     let separator = config.data.prompt.as_ref().map(|_| "\n".to_owned());
     let name = config.task.clone();
-    Ok(Task { name, kind: config.kind, labels, outputs, max_length, separator, scale: None })
+    Ok(Task {
+        name,
+        kind: config.kind,
+        labels,
+        outputs,
+        max_length: limit.max_length,
+        truncation_side: limit.side,
+        separator,
+        scale: None,
+    })
 }
 
 fn encoded(task: &Task, raw: Vec<Raw>, tokenizer: &Tokenizer) -> Result<Vec<Example>, HybridError> {

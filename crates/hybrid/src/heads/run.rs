@@ -156,7 +156,7 @@ impl HeadsRun {
         }
         let total = self.trainer.config().total_steps() as u64;
         let save_every = self.trainer.config().output.save_every as u64;
-        if self.trainer.counters().steps == 0 {
+        if self.trainer.counters().steps == 0 && self.trainer.config().eval.before {
             let before = self.measure("before", observer)?;
             self.state.before = before.into_iter().collect();
         }

@@ -66,8 +66,8 @@ impl Bench {
             let neutral = head.data.neutral.iter().flat_map(|neutral| &neutral.train.0);
             let neutral = neutral.map(Source::local).collect();
             let sources = TaskSources { train, neutral, ..TaskSources::default() };
-            let length = config.train.max_length;
-            rows.push(example::read(head, &sources, &tokenizer, length, config.seed)?);
+            let limit = config.train.limit();
+            rows.push(example::read(head, &sources, &tokenizer, limit, config.seed)?);
         }
         let device = Device::flex().autodiff();
         Ok(HeadsParts {

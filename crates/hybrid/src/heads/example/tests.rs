@@ -75,3 +75,27 @@ fn long_texts_lose_their_end_and_keep_their_special_tokens() {
     assert!(!ids(1).is_empty());
     assert_eq!(parts.rows[0].train[2].target, Target::Class(0));
 }
+
+#[test]
+fn a_text_is_cut_where_asked() {
+    let bench = Bench::new();
+    let row = |text: &str, label: u8| json!({ "text": text, "label": label });
+    let file = bench.rows("rows.jsonl", &[row("abcdefghijkl", 0), row("ab", 1)]);
+    let (prefix, suffix) = bench.tokenizer().affixes().unwrap();
+    let room = 8 + prefix.len() + suffix.len();
+    for (side, kept) in [("right", "abcdefgh"), ("left", "efghijkl"), ("middle", "abghijkl")] {
+        let text = format!(
+            "train = {{ max_length = {room}, truncation_side = \"{side}\" }}\n[[head]]\n\
+             task = \"t\"\nkind = \"classification\"\n\
+             data = {{ train = {file:?}, shuffle = false }}\n[[phase]]\nkind = \"heads\"\n\
+             steps = 1\n"
+        );
+        let parts = bench.parts(&bench.config(&text)).unwrap();
+        let expected = |text: &str| {
+            let body = bench.tokenizer().encode(text, false).unwrap();
+            [&prefix[..], &body, &suffix].concat()
+        };
+        assert_eq!(parts.rows[0].train[0].rows[0].ids, expected(kept), "{side}");
+        assert_eq!(parts.rows[0].train[1].rows[0].ids, expected("ab"), "{side}");
+    }
+}
