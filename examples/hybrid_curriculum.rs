@@ -112,6 +112,8 @@ fn run(by: &str) -> Result<Vec<(bool, Option<f64>)>> {
     let parts = RunParts {
         decoder: init(&sizes, config.seed, &Device::flex()),
         reward: Some(Registry::builtin()?.build(spec, &BuildEnv::without_assets())?),
+        heads: Vec::new(),
+        head_rewards: Vec::new(),
         references: NamedModels::new(),
         environment: Environment::new("cpu", &["flex"]),
         tokenizer,

@@ -6,31 +6,37 @@
 //! short, and the whole run is done, with its measurements before and after. Ends with a line a file, and
 //! fails where a run file does not keep its promise: `wikitext_sft` a lower perplexity, `imdb_sentiment`
 //! and both quickstarts SFT and PPO in turns with every measurement, `hybrid_curriculum` fewer SFT steps a
-//! cycle as the score rises, `composite` PPO alone on a score of six parts.
+//! cycle as the score rises, `composite` PPO alone on a score of six parts, `multi_task` steps of a head and
+//! PPO updates in turns, after which the head knows its labels better.
 #![expect(clippy::print_stdout, reason = "a line a run file")]
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
-use hybrid::config::{Override, load};
+use hybrid::config::{Override, TaskConfig, load};
 use hybrid::cursor::Action;
+use hybrid::heads::{TaskSources, TextLimit, example};
 use hybrid::run::{NamedModels, Observer, Outcome, StepReport};
 use hybrid::run_dir::Environment;
 use hybrid::{Run, RunConfig, RunParts};
-use hybrid_data::load::Located;
+use hybrid_data::load::{Located, Source};
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::init::{InitConfig, init};
 use hybrid_rewards::{BuildEnv, Registry};
 use serde_json::{Value, json};
 
-/// What a run did: `s` for an SFT step, `p` for a PPO update.
+/// What a run did: `s` for an SFT step, `h` for one of task heads, `p` for a PPO update.
 #[derive(Default)]
 struct Kinds(String);
 
 impl Observer for Kinds {
     fn step(&mut self, report: &StepReport<'_>) {
-        self.0.push(if report.action == Some(Action::Sft) { 's' } else { 'p' });
+        self.0.push(match report.action {
+            Some(Action::Sft) => 's',
+            Some(Action::Heads) => 'h',
+            _ => 'p',
+        });
     }
 }
 
@@ -80,6 +86,15 @@ fn promise(name: &str, outcome: &Outcome, kinds: &str) -> Result<String> {
             ensure!(outcome.after.get("eval/ref_kl").is_some(), "the KL was not measured");
             found += &format!(", score {before:.3} -> {after:.3}");
         }
+        "multi_task" => {
+            ensure!(kinds.contains("hp") && kinds.contains("ph"), "no turns: {kinds}");
+            let (before, after) = both("eval/score_mean")?;
+            let (loss, learnt) = both("eval/loss/sarcasm")?;
+            ensure!(learnt < loss, "the head's loss went from {loss} to {learnt}");
+            both("eval/accuracy/sarcasm")?;
+            found += &format!(", BLEU {before:.3} -> {after:.3}");
+            found += &format!(", loss of the head {loss:.3} -> {learnt:.3}");
+        }
         "hybrid_curriculum" => {
             let runs: Vec<usize> = kinds.split('p').map(str::len).collect();
             let (first, last) = (runs.first().copied(), runs[runs.len() - 2]);
@@ -123,8 +138,22 @@ fn small(path: &Path, as_written: &RunConfig) -> Result<(Outcome, String)> {
         None => None,
     };
     let data = hybrid_data::load::load(&config.data, &Located::local(&config.data), config.seed)?;
+    let of_task = |head: &TaskConfig| {
+        let train = head.data.train.0.iter().map(Source::local).collect();
+        let sources = TaskSources { train, ..TaskSources::default() };
+        example::read(
+            head,
+            &sources,
+            &tokenizer,
+            TextLimit::new(config.train.max_length),
+            config.seed,
+        )
+    };
+    let heads = config.head.iter().map(of_task).collect::<Result<_, _>>()?;
     let parts = RunParts {
         decoder: init(&sizes.to_config()?, config.seed, &Device::flex()),
+        heads,
+        head_rewards: Vec::new(),
         references: NamedModels::new(),
         environment: Environment::new("cpu", &["flex"]),
         tokenizer,
@@ -153,6 +182,13 @@ fn changes(as_written: &RunConfig, rows: &Path, folder: &Path) -> Vec<String> {
         "eval={ prompts = 4, samples = 2, sft_batches = 2 }".to_owned(),
         format!("output.dir={}", json!(folder.join("run"))),
     ];
+    for index in 0..as_written.head.len() {
+        let rows = json!(rows);
+        changes.push(format!(
+            "head[{index}].data={{ train = {rows}, text = \"prompt\", label = \"label\", \
+             validation = 16 }}"
+        ));
+    }
     for (index, phase) in as_written.phase.iter().enumerate() {
         let is_hybrid = phase.cycles.is_some();
         let length = if is_hybrid { "cycles=6" } else { "steps=12" };
@@ -191,9 +227,14 @@ fn write_rows(folder: &Path, config: &RunConfig) -> Result<PathBuf> {
         let (thing, word) = of(number);
         match has_prompts {
             true => {
+                let (prompt, completion) = (
+                    format!("The {thing} of number {number} was"),
+                    format!(" {word}, and I say so."),
+                );
                 let row = json!({
-                    "prompt": format!("The {thing} of number {number} was"),
-                    "completion": format!(" {word}, and I say so."),
+                    "prompt": prompt, "completion": completion,
+                    "document": prompt, "summary": completion,
+                    "label": if number.is_multiple_of(5) { "1" } else { "0" },
                 });
                 format!("{row}\n")
             }

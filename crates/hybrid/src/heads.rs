@@ -14,9 +14,14 @@ pub mod run;
 pub mod task;
 pub mod trainer;
 
+pub(crate) mod feed;
+pub(crate) mod lessons;
+
+pub(crate) mod forward;
+
 mod feedback;
-mod forward;
 mod loss;
+mod surgery;
 
 pub use example::{Example, Target, TaskRows, TaskSources};
 pub use predict::{Prediction, Predictor};

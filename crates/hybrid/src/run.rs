@@ -28,6 +28,8 @@ use crate::cursor::{Action, Cursor};
 use crate::error::HybridError;
 use crate::evaluation::{Evaluation, HeldOut};
 use crate::feed::{self, Feed};
+use crate::heads::feed::HeadsFeed;
+use crate::heads::{TaskRows, measure};
 use crate::merge::Ema;
 use crate::metrics::Metrics;
 use crate::run_dir::{Environment, JsonlLog, METRICS, RunDir, SAMPLES};
@@ -47,6 +49,10 @@ pub struct RunParts {
     pub data: Loaded,
     /// What responses are scored by; PPO needs one.
     pub reward: Option<RewardTree>,
+    /// The tasks with their rows, in the order of `config.head`.
+    pub heads: Vec<TaskRows>,
+    /// What the predictions of each task are worth, where its configuration names a reward.
+    pub head_rewards: Vec<Option<RewardTree>>,
     /// Models that `ppo.reference` names.
     pub references: NamedModels,
     /// What it runs on, for `env.json`.
@@ -118,6 +124,7 @@ pub struct Outcome {
 pub struct Run {
     trainer: HybridTrainer,
     feed: Feed,
+    heads: HeadsFeed,
     held_out: HeldOut,
     scorer: Option<Scorer>,
     references: NamedModels,
@@ -145,10 +152,18 @@ impl Run {
     ///
     /// [`HybridError`] for a configuration, data or directory that cannot be used.
     pub fn open(parts: RunParts, resume: bool) -> Result<Self, HybridError> {
-        let RunParts { config, decoder, tokenizer, data, reward, references, environment } = parts;
+        let RunParts { config, decoder, tokenizer, data, reward, references, environment, .. } =
+            parts;
+        let (rows, head_rewards) = (parts.heads, parts.head_rewards);
         let horizon = config.horizon();
         let (feed, held_out) = prepare_data(&config, &tokenizer, &data)?;
         check_parts(&config, &feed, reward.as_ref())?;
+        let trainer = HybridTrainer::new(config.clone(), decoder, tokenizer, horizon)?
+            .with_heads(&rows, head_rewards)?;
+        let heads = HeadsFeed::new(rows, config.train.batch_size, config.seed)?;
+        if let Some(model) = trainer.policy().with_heads() {
+            heads.check(model.trunk(), config.train.max_length)?;
+        }
         let dir = if resume { resume::open(&config)? } else { RunDir::create(&config.output.dir)? };
         dir.write_config(&config.effective()?)?;
         dir.write_environment(&environment)?;
@@ -164,10 +179,10 @@ impl Run {
             dir.clear_logs()?;
         }
         let logs = Logs { metrics: dir.log(METRICS, after)?, samples: dir.log(SAMPLES, after)? };
-        let trainer = HybridTrainer::new(config, decoder, tokenizer, horizon)?;
         let mut run = Self {
             trainer,
             feed,
+            heads,
             held_out,
             scorer: reward.map(Scorer::new),
             references,
@@ -227,6 +242,7 @@ impl Run {
             self.save_if_due(observer)?;
         }
         let after = self.measure("after", observer)?;
+        self.trainer.scale_rewards(self.heads.rows())?;
         self.state.after = after.clone().into_iter().collect();
         self.state.finished = true;
         self.save(observer)?;
@@ -285,7 +301,13 @@ impl Run {
     /// Measures on held-out data and writes down what was found.
     fn measure(&mut self, when: &str, observer: &mut dyn Observer) -> Result<Metrics, HybridError> {
         observer.working("measuring on held-out data");
-        let evaluation = self.trainer.evaluate(&self.held_out, self.scorer.as_ref())?;
+        let mut evaluation = self.trainer.evaluate(&self.held_out, self.scorer.as_ref())?;
+        if let Some(model) = self.trainer.heads_model() {
+            let (tasks, rows) = (self.trainer.tasks(), self.heads.rows());
+            let size = self.trainer.config().heads_micro_tokens();
+            let of_heads = measure::measure_all(&model, tasks, rows, usize::MAX, size)?;
+            evaluation.metrics.extend(of_heads);
+        }
         let step = self.trainer.counters().steps;
         self.write_evaluation(when, &evaluation)?;
         if evaluation.metrics.iter().next().is_some() {

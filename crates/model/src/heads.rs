@@ -8,7 +8,8 @@ mod files;
 mod freeze;
 mod head;
 
-pub use files::{ExportError, HEADS, Task, lists_heads};
+pub use files::{ExportError, HEADS, Task, holds_language_model, lists_heads};
+pub(crate) use files::{LANGUAGE_MODEL, forget_heads};
 pub use freeze::Freeze;
 pub use head::{HeadConfig, Level};
 
@@ -23,6 +24,12 @@ use head::Head;
 #[derive(Module, Debug)]
 pub struct MultiHead {
     trunk: Trunk,
+    heads: Vec<Head>,
+}
+
+/// Heads without their trunk, for a module that holds the trunk itself.
+#[derive(Module, Debug)]
+pub struct TaskHeads {
     heads: Vec<Head>,
 }
 
@@ -96,6 +103,19 @@ impl MultiHead {
         });
         let heads = heads.collect();
         Ok(Self { trunk, heads })
+    }
+
+    /// Heads that [`Self::into_parts`] took off, on the same trunk as it is now. A clone of a trunk
+    /// shares its weights, and what it computes has their gradients.
+    #[must_use]
+    pub fn standing(trunk: Trunk, heads: TaskHeads) -> Self {
+        Self { trunk, heads: heads.heads }
+    }
+
+    /// Trunk and heads, each on its own.
+    #[must_use]
+    pub fn into_parts(self) -> (Trunk, TaskHeads) {
+        (self.trunk, TaskHeads { heads: self.heads })
     }
 
     /// What the heads stand on.

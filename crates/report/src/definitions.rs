@@ -93,7 +93,7 @@ const FAMILIES: &[(&str, &str, &str)] = &[
     (
         "heads",
         "Task heads",
-        "Written on every step of a run of task heads, for the task that it trains. NAME is the task.",
+        "Written on every step that trains task heads, for the task that it trains. NAME is the task.",
     ),
     ("kl", "Divergence", "How far the policy has moved, and by which phase."),
     ("eval", "Evaluation", "On held-out data: before, after, and every `[eval] every` steps."),

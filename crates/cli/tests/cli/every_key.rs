@@ -229,6 +229,13 @@ fn phase_flips() -> Vec<Flip> {
             json!({"metric": "sft/loss", "mode": "min", "patience": 2, "min_delta": min_delta});
         json!({"phase.0": {"kind": "sft", "steps": 12, "until": until}})
     };
+    let head = |more: Value| {
+        let mut head = json!({"task": "row", "kind": "classification", "data": {
+            "train": "DIR/rows.jsonl", "text": "prompt", "label": "completion"}});
+        head.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!([head])
+    };
+    let taught = || json!({"head": head(json!({})), "phase.1.heads_steps": 1});
     // A loss that falls, but never by a whole nat.
     let until = || patient(1.0);
     let linear = || mixed(json!({"from": 1.0, "to": 0.1}));
@@ -238,6 +245,9 @@ fn phase_flips() -> Vec<Flip> {
         flip("phase.cycles", json!({}), json!(1)),
         alone("phase.sft_steps", json!(2)),
         alone("phase.ppo_steps", json!(2)),
+        flip("phase.heads_steps", taught(), json!(2)),
+        flip("head", taught(), head(json!({"label_smoothing": 0.1}))),
+        flip("heads", taught(), json!({"weighting": "uncertainty"})),
         alone("phase.mix", json!({"sft_coef": 0.5})),
         alone("phase.curriculum", json!({"from": [2, 1], "to": [1, 1]})),
         flip(

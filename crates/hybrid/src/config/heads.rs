@@ -1,4 +1,4 @@
-//! A run that trains task heads: the file that has a `[[head]]` table.
+//! A run that trains task heads alone: the file that has a `[[head]]` table and no phase of SFT or PPO.
 //!
 //! It shares `seed`, `[optim]` and the meaning of `[output]` with the run of a language model; all
 //! else is its own.
@@ -70,6 +70,52 @@ pub struct MixingConfig {
     /// `{ cycle = { steps = 10 } }`; absent trains all from the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<LevelOrder>,
+}
+
+impl MixingConfig {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        if let Mixing::Temperature { temperature } = self.mixing
+            && !(temperature >= 1.0 && temperature.is_finite())
+        {
+            let key = "heads.mixing.temperature.temperature";
+            return Err(Problem::range(
+                key,
+                &temperature.to_string(),
+                "a finite number of at least 1",
+            ));
+        }
+        match self.order {
+            Some(LevelOrder::Join { steps: 0 } | LevelOrder::Cycle { steps: 0 }) => {
+                Err(Problem::range("heads.order", "of 0 steps", "of at least 1"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Every `[[head]]`, and that they are not alike.
+pub(super) fn check_tasks(heads: &[TaskConfig]) -> Result<(), Problem> {
+    if heads.is_empty() {
+        let text = "there is no `[[head]]`: say what to learn, as `[[head]]`, \
+                    `task = \"sentiment\"`, `kind = \"classification\"`";
+        return Err(Problem::new("head", text));
+    }
+    for (place, head) in heads.iter().enumerate() {
+        let key = format!("head[{place}]");
+        head.check(&key)?;
+        if heads.iter().take(place).any(|other| other.task == head.task) {
+            let text = format!("`{key}.task` is `{}`, which another head is, too", head.task);
+            return Err(Problem::new(&format!("{key}.task"), text));
+        }
+    }
+    if heads.iter().all(|head| head.weight == 0.0) {
+        return Err(Problem::range("head[0].weight", "0", "above 0 for some head"));
+    }
+    Ok(())
 }
 
 /// Batches, and what to do when numbers break.
@@ -274,8 +320,8 @@ impl HeadsConfig {
         if self.output.dir.as_os_str().is_empty() {
             return Err(Problem::range("output.dir", "empty", "a folder, as `runs/mood`"));
         }
-        self.mixing()?;
-        self.tasks()?;
+        self.heads.check()?;
+        check_tasks(&self.head)?;
         self.phases()
     }
 
@@ -297,45 +343,6 @@ impl HeadsConfig {
             let text = "`eval.patience` waits for measurements, but `eval.every` is 0, so none is \
                         made during the run; set it";
             return Err(Problem::new("eval.patience", text));
-        }
-        Ok(())
-    }
-
-    fn mixing(&self) -> Result<(), Problem> {
-        if let Mixing::Temperature { temperature } = self.heads.mixing
-            && !(temperature >= 1.0 && temperature.is_finite())
-        {
-            let key = "heads.mixing.temperature.temperature";
-            return Err(Problem::range(
-                key,
-                &temperature.to_string(),
-                "a finite number of at least 1",
-            ));
-        }
-        match self.heads.order {
-            Some(LevelOrder::Join { steps: 0 } | LevelOrder::Cycle { steps: 0 }) => {
-                Err(Problem::range("heads.order", "of 0 steps", "of at least 1"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn tasks(&self) -> Result<(), Problem> {
-        if self.head.is_empty() {
-            let text = "there is no `[[head]]`: say what to learn, as `[[head]]`, \
-                        `task = \"sentiment\"`, `kind = \"classification\"`";
-            return Err(Problem::new("head", text));
-        }
-        for (place, head) in self.head.iter().enumerate() {
-            let key = format!("head[{place}]");
-            head.check(&key)?;
-            if self.head.iter().take(place).any(|other| other.task == head.task) {
-                let text = format!("`{key}.task` is `{}`, which another head is, too", head.task);
-                return Err(Problem::new(&format!("{key}.task"), text));
-            }
-        }
-        if self.head.iter().all(|head| head.weight == 0.0) {
-            return Err(Problem::range("head[0].weight", "0", "above 0 for some head"));
         }
         Ok(())
     }

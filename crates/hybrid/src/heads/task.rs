@@ -82,6 +82,14 @@ pub struct TextLimit {
     pub side: TruncationSide,
 }
 
+impl TextLimit {
+    /// Texts of more than `max_length` tokens lose their end.
+    #[must_use]
+    pub fn new(max_length: usize) -> Self {
+        Self { max_length, side: TruncationSide::Right }
+    }
+}
+
 /// A linear map of a reward model's numbers: `(reward − mean) / deviation`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

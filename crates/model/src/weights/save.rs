@@ -11,6 +11,7 @@ use super::WeightsError;
 use super::layout::ParameterSource;
 use crate::decoder::Decoder;
 use crate::family;
+use crate::heads::forget_heads;
 
 /// Writes `config.json` and `model.safetensors` (f32) into `directory`, which is made if absent.
 ///
@@ -77,6 +78,7 @@ pub(crate) fn saved_config(raw: &Map<String, Value>, class: Option<&str>) -> Map
     let mut config = raw.clone();
     config.remove("torch_dtype");
     config.remove("quantization_config");
+    forget_heads(&mut config);
     config.insert("dtype".to_owned(), json!("float32"));
     if let Some(class) = class {
         config.insert("architectures".to_owned(), json!([class]));

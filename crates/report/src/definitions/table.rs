@@ -170,9 +170,10 @@ pub const ALL: &[Definition] = &[
         .is("`rollout/ref_kl` under its own name: the distance to the reference by whatever moved \
              the policy, SFT and PPO together.")
         .over("counted rows"),
-    define("kl/sft_drift", "KL by SFT steps", "nats/completion", Neither)
+    define("kl/sft_drift", "KL by supervised steps", "nats/completion", Neither)
         .is("Σ_t (log π − log π_before) of sampled completions, where π_before is the policy \
-             before the SFT steps of the cycle: the k1 estimate of how far those steps moved it.")
+             before the steps of SFT and of task heads in the cycle: the k1 estimate of how far those \
+             moved it.")
         .over("completions"),
     // Evaluation.
     define("eval/score_mean", "Score, held out", "reward", Higher)

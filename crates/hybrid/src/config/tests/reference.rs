@@ -44,7 +44,8 @@ const HEADS_SOURCES: &[&str] = &[
 const HEADS_INTRODUCTION: &str = "\
 # Task heads
 
-A run file with a `[[head]]` table trains task heads on one trunk, an encoder or a causal model:
+A run file with a `[[head]]` table trains task heads on one trunk, an encoder or a causal model; with phases of SFT
+or PPO in it, [a language model beside them](#beside-a-language-model).
 
 ```console
 $ hybrid train examples/heads/sentiment.toml
@@ -62,9 +63,32 @@ F1), and of the checkpoints the one with the best is kept beside the newest, whi
 A head of kind `pairwise` is a reward model: `chosen` and `rejected` answers in, a number out, which
 `hybrid predict` gives in deviations from the mean of the held-out answers.
 
-Not there yet: heads and a language model in one run, question answering (its losses and metrics are), LoRA.
+# Beside a language model
 
-The keys below are made from the doc comments of the structs that hold them; `[optim]` is that of
+A file with `[[head]]` tables and phases of SFT or PPO trains a causal model and heads on it, one set of weights, in
+turns: `heads` phases, or `heads_steps` in the cycles of a `hybrid` phase. Its other keys are those of
+[config.md](config.md): a step takes `train.batch_size` rows of a task, cut at `train.max_length`, with as many
+tokens at once as a micro-batch has, and all of them are measured wherever the run measures.
+`examples/multi_task.toml` is such a file: a head by supervision, and a generator rewarded by BLEU.
+
+```console
+$ hybrid train examples/multi_task.toml
+$ hybrid predict runs/multi-task --task sarcasm --text \"area man wins award for staying in bed\"
+$ hybrid chat runs/multi-task
+$ hybrid export runs/multi-task ./model
+```
+
+KL is measured against the frozen language model, as without heads, and `kl/sft_drift` says how far the heads'
+steps of a cycle moved it. `export` writes the language model, or with `--task` a head. `model.freeze`,
+`eval.patience`, `eval.rows` and `reward-model` phases are for runs of heads alone.
+
+# Not there yet
+
+Question answering (its losses and metrics are), LoRA.
+
+# Keys
+
+The keys of a run of heads alone are made from the doc comments of the structs that hold them; `[optim]` is that of
 [config.md](config.md), where `value_head_lr` is the heads' rate.
 ";
 
@@ -139,6 +163,10 @@ impl Page {
         let mut types = BTreeMap::new();
         for source in SOURCES {
             read_types(&root().join(source), &mut types);
+        }
+        // Heads have a page of their own.
+        for heads in ["TaskConfig", "MixingConfig"] {
+            types.remove(heads);
         }
         let mut page = Self {
             types,
