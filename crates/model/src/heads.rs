@@ -4,10 +4,12 @@
 //! What logits mean is the caller's business: a head carries their names along. Nothing here drops
 //! out, in training neither.
 
+mod adapters;
 mod files;
 mod freeze;
 mod head;
 
+pub use adapters::ParameterCounts;
 pub use files::{ExportError, HEADS, Task, lists_heads};
 pub use freeze::Freeze;
 pub use head::{HeadConfig, Level};
@@ -15,6 +17,7 @@ pub use head::{HeadConfig, Level};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use crate::lora::LoraPlan;
 use crate::ragged::{RaggedStates, RowError, TokenRow};
 use crate::trunk::Trunk;
 use head::Head;
@@ -24,6 +27,9 @@ use head::Head;
 pub struct MultiHead {
     trunk: Trunk,
     heads: Vec<Head>,
+    /// Which projections of the trunk have adapters.
+    #[module(skip)]
+    adapters: Option<LoraPlan>,
 }
 
 /// Heads that cannot stand on a trunk.
@@ -95,7 +101,7 @@ impl MultiHead {
             }
         });
         let heads = heads.collect();
-        Ok(Self { trunk, heads })
+        Ok(Self { trunk, heads, adapters: None })
     }
 
     /// What the heads stand on.

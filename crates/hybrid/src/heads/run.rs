@@ -157,6 +157,7 @@ impl HeadsRun {
         let total = self.trainer.config().total_steps() as u64;
         let save_every = self.trainer.config().output.save_every as u64;
         if self.trainer.counters().steps == 0 {
+            self.log_sizes()?;
             let before = self.measure("before", observer)?;
             self.state.before = before.into_iter().collect();
         }
@@ -272,6 +273,15 @@ impl HeadsRun {
             }
         }
         Ok(())
+    }
+
+    /// Writes down how much of the model is trained.
+    fn log_sizes(&mut self) -> Result<(), HybridError> {
+        let counts = self.trainer.model().counts();
+        let mut sizes = Metrics::default();
+        sizes.set("heads/trained_parameters", counts.trained as f64);
+        sizes.set("heads/parameters", counts.all as f64);
+        self.log(0, &sizes)
     }
 
     fn log(&mut self, phase: usize, metrics: &Metrics) -> Result<(), HybridError> {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use hybrid_model::lora::LoraConfig;
 use serde_json::json;
 
 use self::source::{Field, Kind, Type, read_types};
@@ -38,6 +39,7 @@ const HEADS_SOURCES: &[&str] = &[
     "crates/heads/src/reinforce.rs",
     "crates/heads/src/tagging/align.rs",
     "crates/model/src/heads/freeze.rs",
+    "crates/model/src/lora.rs",
     "crates/model/src/pooling.rs",
 ];
 
@@ -62,7 +64,14 @@ F1), and of the checkpoints the one with the best is kept beside the newest, whi
 A head of kind `pairwise` is a reward model: `chosen` and `rejected` answers in, a number out, which
 `hybrid predict` gives in deviations from the mean of the held-out answers.
 
-Not there yet: heads and a language model in one run, question answering (its losses and metrics are), LoRA.
+`model.lora` trains a trunk through low-rank adapters: every projection `W` that `targets` names computes
+`x·W + alpha/rank · (x·a)·b`, and of the trunk only `a` and `b` change. A checkpoint keeps them beside the
+weights, `predict` and a reward by path read both, and `export` merges them. Names of targets are the same
+for every family; where a family stores query, key and value as one matrix, each still has adapters of its
+own, as peft gives them where they are three. `heads/trained_parameters` in `metrics.jsonl` says how much is
+trained; a step saves the gradients of all other weights and what the optimizer remembers of them.
+
+Not there yet: heads and a language model in one run, question answering (its losses and metrics are).
 
 The keys below are made from the doc comments of the structs that hold them; `[optim]` is that of
 [config.md](config.md), where `value_head_lr` is the heads' rate.
@@ -122,6 +131,7 @@ fn smallest_of_heads() -> BTreeMap<&'static str, (Value, Vec<&'static str>)> {
         ("head.data.neutral", (json!({"text": "text"}), vec!["train", "select"])),
         ("head.feedback", (feedback, vec![])),
         ("model", (serde_json::to_value(HeadsModel::default()).expect("JSON"), vec!["base"])),
+        ("model.lora", (serde_json::to_value(LoraConfig::default()).expect("JSON"), vec![])),
         ("phase", (json!({}), vec!["kind", "steps"])),
     ])
 }
