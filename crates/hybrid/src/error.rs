@@ -108,6 +108,9 @@ pub enum HybridError {
     /// Heads that cannot stand on their trunk.
     #[error("the heads cannot stand on the model")]
     HeadConfig(#[from] hybrid_model::heads::HeadConfigError),
+    /// Adapters that do not fit their trunk.
+    #[error("the adapters of `model.lora` do not fit the model")]
+    Lora(#[from] hybrid_model::lora::LoraError),
     /// A head that `transformers` has no class for.
     #[error("the head cannot be exported")]
     Export(#[from] hybrid_model::heads::ExportError),
@@ -173,6 +176,7 @@ impl HybridError {
             | Self::Resume { .. }
             | Self::Row { .. }
             | Self::HeadConfig(_)
+            | Self::Lora(_)
             | Self::Export(hybrid_model::heads::ExportError::NoClass { .. })
             | Self::Text(_)
             | Self::Encode(_)

@@ -52,7 +52,7 @@ impl SequenceClassifier {
         let (trunk, task) = folder.read(&head::parameters(&folder.config, labels.count()))?;
         let head = SequenceHead::blank(&folder.config, labels.count(), device);
         Ok(Self {
-            trunk: folder.config.build(trunk, device),
+            trunk: folder.build(trunk, device)?,
             head: values::fill(head, task, device),
             labels: Arc::new(labels),
         })
@@ -148,7 +148,7 @@ impl TokenClassifier {
         });
         let classifier = Projection::blank(width, count, true, device);
         Ok(Self {
-            trunk: folder.config.build(trunk, device),
+            trunk: folder.build(trunk, device)?,
             classifier: values::fill(classifier, task.collect(), device),
             labels: Arc::new(labels),
         })

@@ -110,6 +110,11 @@ impl Decoder {
         self.head.as_ref().unwrap_or(&self.token_embedding).val()
     }
 
+    /// The projections of every block.
+    pub(crate) fn projections(&mut self) -> Vec<[&mut Projection; 4]> {
+        self.blocks.iter_mut().map(Block::projections).collect()
+    }
+
     /// This decoder without gradients, every weight laid out once more for passes over a few tokens:
     /// for decoding, on devices that gain by it. Takes the memory of the weights a second time.
     #[must_use]

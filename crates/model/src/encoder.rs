@@ -181,6 +181,11 @@ impl Encoder {
         Some(pooler)
     }
 
+    /// The projections of every layer.
+    pub(crate) fn projections(&mut self) -> Vec<[&mut Projection; 4]> {
+        self.layers.iter_mut().map(Layer::projections).collect()
+    }
+
     /// Runs the first `layers` layers and shows the states after each, the embeddings first; none
     /// for no rows.
     fn walk(

@@ -4,10 +4,12 @@
 //! What logits mean is the caller's business: a head carries their names along. Nothing here drops
 //! out, in training neither.
 
+mod adapters;
 mod files;
 mod freeze;
 mod head;
 
+pub use adapters::ParameterCounts;
 pub use files::{ExportError, HEADS, Task, holds_language_model, lists_heads};
 pub(crate) use files::{LANGUAGE_MODEL, forget_heads};
 pub use freeze::Freeze;
@@ -16,6 +18,7 @@ pub use head::{HeadConfig, Level};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use crate::lora::LoraPlan;
 use crate::ragged::{RaggedStates, RowError, TokenRow};
 use crate::trunk::Trunk;
 use head::Head;
@@ -25,6 +28,9 @@ use head::Head;
 pub struct MultiHead {
     trunk: Trunk,
     heads: Vec<Head>,
+    /// Which projections of the trunk have adapters.
+    #[module(skip)]
+    adapters: Option<LoraPlan>,
 }
 
 /// Heads without their trunk, for a module that holds the trunk itself.
@@ -102,14 +108,14 @@ impl MultiHead {
             }
         });
         let heads = heads.collect();
-        Ok(Self { trunk, heads })
+        Ok(Self { trunk, heads, adapters: None })
     }
 
     /// Heads that [`Self::into_parts`] took off, on the same trunk as it is now. A clone of a trunk
     /// shares its weights, and what it computes has their gradients.
     #[must_use]
     pub fn standing(trunk: Trunk, heads: TaskHeads) -> Self {
-        Self { trunk, heads: heads.heads }
+        Self { trunk, heads: heads.heads, adapters: None }
     }
 
     /// Trunk and heads, each on its own.

@@ -18,7 +18,8 @@
 //! 10. [`encoder`]: the bidirectional network, [`ragged`]: rows of several lengths in, states of real
 //!     tokens out. [`trunk`]: an encoder or a decoder, for heads that stand on either.
 //! 11. [`pooling`] and [`sentence`]: one vector a text. [`classifier`] and [`labels`]: the heads that
-//!     `transformers` saves. [`heads`]: several heads on one trunk.
+//!     `transformers` saves. [`heads`]: several heads on one trunk. [`lora`]: what a trunk learns beside
+//!     frozen weights.
 //!
 //! # Shapes
 //!
@@ -38,6 +39,7 @@ pub mod heads;
 pub mod init;
 pub mod input;
 pub mod labels;
+pub mod lora;
 pub mod ops;
 pub mod perplexity;
 pub mod pooling;

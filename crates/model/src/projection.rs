@@ -4,6 +4,7 @@ use burn::module::{Initializer, Module, Param, ParamId};
 use burn::tensor::{Device, Tensor};
 use hybrid_kernels::packed::PackedWeight;
 
+use crate::lora::{self, Adapter};
 use crate::ops;
 
 /// `x · weight + bias`.
@@ -13,6 +14,8 @@ pub(crate) struct Projection {
     weight: Param<Tensor<2>>,
     /// `[out]`.
     bias: Option<Param<Tensor<1>>>,
+    /// What is learnt beside the weight, in the order of the outputs; mostly nothing.
+    adapters: Vec<Adapter>,
     /// The same weight once more, while the decoder only decodes.
     #[module(skip)]
     packed: Option<PackedWeight>,
@@ -25,6 +28,7 @@ impl Projection {
         Self {
             weight: zeros.init([inputs, outputs], device),
             bias: bias.then(|| zeros.init([outputs], device)),
+            adapters: Vec::new(),
             packed: None,
         }
     }
@@ -32,7 +36,28 @@ impl Projection {
     /// `[b, t, in]` to `[b, t, out]`.
     pub(crate) fn forward(&self, input: Tensor<3>) -> Tensor<3> {
         let bias = self.bias.as_ref().map(Param::val);
-        ops::linear_packed(input, || self.weight.val(), self.packed.as_ref(), bias)
+        let added = (!self.adapters.is_empty())
+            .then(|| lora::added(&self.adapters, &input, self.outputs()));
+        let output = ops::linear_packed(input, || self.weight.val(), self.packed.as_ref(), bias);
+        match added {
+            Some(added) => output + added,
+            None => output,
+        }
+    }
+
+    /// Adds an adapter, whose outputs come after those of the adapters before it.
+    pub(crate) fn attach(&mut self, adapter: Adapter) {
+        self.adapters.push(adapter);
+    }
+
+    /// Folds the adapters into the weight.
+    pub(crate) fn merge_adapters(&mut self) {
+        if self.adapters.is_empty() {
+            return;
+        }
+        let merged = self.weight.val() + lora::dense(&self.adapters, self.outputs());
+        self.weight = Param::initialized(self.weight.id, own(merged));
+        self.adapters.clear();
     }
 
     /// The same values in parameters of their own.
@@ -41,6 +66,7 @@ impl Projection {
         Self {
             weight: Param::initialized(ParamId::new(), own(self.weight.val())),
             bias: bias.map(|bias| Param::initialized(ParamId::new(), own(bias.val()))),
+            adapters: Vec::new(),
             packed: None,
         }
     }

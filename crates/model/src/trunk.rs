@@ -11,8 +11,10 @@ use crate::encoder::family::HeadStyle;
 use crate::encoder::{self, Encoder};
 use crate::family;
 use crate::input::{Rows, TokenInput, int_tensor};
+use crate::lora::Slots;
 use crate::projection::Projection;
 use crate::ragged::{self, Limits, RaggedStates, RowError, TokenRow};
+use crate::values;
 use crate::weights::WeightsError;
 use crate::weights::folder::Folder;
 use crate::weights::layout::ParameterSource;
@@ -173,11 +175,30 @@ impl Trunk {
         }
     }
 
-    /// Path and number of values of every parameter, in the order of [`Self::values`].
+    /// Path and number of values of every parameter that records gradients, in the order of
+    /// [`Self::values`].
     #[must_use]
-    pub fn sizes(&self) -> BTreeMap<String, usize> {
-        let size = |source: ParameterSource| (source.parameter, source.shape.iter().product());
-        self.parameters().into_iter().map(size).collect()
+    pub fn trained_sizes(&self) -> BTreeMap<String, usize> {
+        match self {
+            Self::Encoder(encoder) => values::trained_sizes(encoder),
+            Self::Decoder(decoder) => values::trained_sizes(decoder),
+        }
+    }
+
+    /// The projections of every layer.
+    pub(crate) fn projections(&mut self) -> Vec<[&mut Projection; 4]> {
+        match self {
+            Self::Encoder(encoder) => encoder.projections(),
+            Self::Decoder(decoder) => decoder.projections(),
+        }
+    }
+
+    /// Where adapters can stand.
+    pub(crate) fn slots(&self) -> Slots {
+        match self {
+            Self::Encoder(encoder) => Slots::of_encoder(encoder.config()),
+            Self::Decoder(decoder) => Slots::of_decoder(decoder.config()),
+        }
     }
 
     /// The `config.json` it came from.

@@ -56,6 +56,45 @@ pub(crate) fn read_gradients(
     reader.values
 }
 
+/// Path and number of values of every parameter that records gradients.
+pub(crate) fn trained_sizes(module: &impl Module) -> BTreeMap<String, usize> {
+    let mut census = Census::default();
+    module.visit(&mut census);
+    census.trained
+}
+
+/// Values of the parameters that record gradients, and of all.
+pub(crate) fn counts(module: &impl Module) -> (usize, usize) {
+    let mut census = Census::default();
+    module.visit(&mut census);
+    (census.trained.values().sum(), census.all)
+}
+
+#[derive(Default)]
+struct Census {
+    path: Vec<String>,
+    trained: BTreeMap<String, usize>,
+    all: usize,
+}
+
+impl ModuleVisitor for Census {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let size = param.lazy_shape().num_elements();
+        self.all += size;
+        if param.is_require_grad() {
+            self.trained.insert(self.path.join("."), size);
+        }
+    }
+}
+
 struct Reader<'a> {
     gradients: Option<&'a Gradients>,
     path: Vec<String>,

@@ -173,6 +173,51 @@ fn a_language_model_with_heads_is_trained_asked_and_exported() {
 }
 
 #[test]
+fn adapters_are_trained_kept_and_merged() {
+    let bench = Bench::new();
+    let (file, run) = (bench.place("run.toml"), bench.place("run"));
+    let lora = "model.lora={ rank = 4, targets = [\"query\", \"value\", \"gate\", \"down\"] }";
+    let set = ["train", &file, "--set", lora, "--set", "optim.lr=2e-2"];
+    let both = [&set[..], &["--set", "model.freeze=trunk"]].concat();
+    let refused = hybrid(&both).bad_input();
+    assert!(refused.contains("`model.lora` trains matrices within the trunk"), "{refused}");
+    let unknown = hybrid(&["train", &file, "--set", "model.lora.targets=[\"quarry\"]"]).bad_input();
+    assert!(unknown.contains("`model.lora.targets") && unknown.contains("`query`"), "{unknown}");
+    assert!(!Path::new(&run).exists());
+
+    let trained = hybrid(&set);
+    assert_eq!(trained.code, 0, "{}", trained.stderr);
+    assert!(trained.stderr.starts_with("training "), "{}", trained.stderr);
+    assert!(trained.stderr.contains(" parameters ("), "{}", trained.stderr);
+    let said = hybrid(&["predict", &run, "--task", "mood", "--text", "99 yes"]).data();
+    assert!(said.starts_with("good "), "{said}");
+    let out = bench.place("mood");
+    hybrid(&["export", &run, &out, "--task", "mood"]).data();
+    let config = std::fs::read_to_string(Path::new(&out).join("config.json")).unwrap();
+    assert!(!config.contains("hybrid_"), "{config}");
+
+    // What was exported is a plain classifier, which says the same.
+    let reward = |spec: serde_json::Value| {
+        let scored = hybrid_fed(
+            &["reward", "--spec", &spec.to_string()],
+            "{\"response\": \"97 yes\"}\n{\"response\": \"98 no\"}\n",
+        );
+        assert_eq!(scored.code, 0, "{}", scored.stderr);
+        let score = |line: &str| -> f64 {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["score"].as_f64().unwrap()
+        };
+        scored.stdout.lines().map(score).collect::<Vec<f64>>()
+    };
+    let kept = json!({ "type": "classifier", "model": run, "task": "mood", "label": "good" });
+    let merged = json!({ "type": "classifier", "model": out, "label": "good" });
+    let (kept, merged) = (reward(kept), reward(merged));
+    assert!(kept[0] > 0.5 && kept[1] < 0.5, "{kept:?}");
+    for (kept, merged) in kept.iter().zip(&merged) {
+        assert!((kept - merged).abs() < 1e-5, "{kept} beside adapters, {merged} merged");
+    }
+}
+
+#[test]
 fn what_cannot_be_asked_is_said() {
     let bench = Bench::new();
     let (file, run) = (bench.place("run.toml"), bench.place("run"));

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use hybrid_heads::balance::{LevelOrder, Mixing, Weighting};
 use hybrid_model::heads::Freeze;
+use hybrid_model::lora::LoraConfig;
 use hybrid_optim::OptimConfig;
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +46,7 @@ pub struct HeadsConfig {
 }
 
 /// What the heads stand on.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HeadsModel {
     /// A Hugging Face folder of an encoder or a causal model: a path, `hf:owner/name`, or a name of
@@ -54,6 +55,11 @@ pub struct HeadsModel {
     /// What of the trunk keeps its weights: `"nothing"`, `"trunk"`, or `{ below = 4 }` for the
     /// embeddings and the layers below the fifth.
     pub freeze: Freeze,
+    /// Trains low-rank matrices beside the projections, which keep their weights like all of the
+    /// trunk: `{}` or `{ rank = 8, alpha = 16.0 }`. With `freeze = { below = 4 }` they are in the
+    /// layers that it leaves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora: Option<LoraConfig>,
 }
 
 /// How several tasks share the trunk.
@@ -310,6 +316,7 @@ impl HeadsConfig {
                         `all-minilm-l6-v2`";
             return Err(Problem::new("model.base", text));
         }
+        self.adapters()?;
         self.counts()?;
         self.optim.validate().map_err(|error| Problem::in_section("optim", &chain(&error)))?;
         let delta = self.eval.min_delta;
@@ -323,6 +330,17 @@ impl HeadsConfig {
         self.heads.check()?;
         check_tasks(&self.head)?;
         self.phases()
+    }
+
+    fn adapters(&self) -> Result<(), Problem> {
+        let Some(lora) = &self.model.lora else { return Ok(()) };
+        lora.validate().map_err(|error| Problem::in_section("model.lora", &error.to_string()))?;
+        if self.model.freeze == Freeze::Trunk {
+            let text = "`model.lora` trains matrices within the trunk, but `model.freeze` is \
+                        `trunk`, which leaves nothing of it to train: remove one of them";
+            return Err(Problem::new("model.lora", text));
+        }
+        Ok(())
     }
 
     fn counts(&self) -> Result<(), Problem> {

@@ -145,6 +145,9 @@ impl HeadsRun {
         }
         let total = self.trainer.config().total_steps() as u64;
         let save_every = self.trainer.config().output.save_every as u64;
+        if self.trainer.counters().steps == 0 {
+            self.log_sizes()?;
+        }
         if self.trainer.counters().steps == 0 && self.trainer.config().eval.before {
             let before = self.measure("before", observer)?;
             self.state.before = before.into_iter().collect();
@@ -234,6 +237,15 @@ impl HeadsRun {
         }
         observer.evaluation(when, step, &metrics);
         Ok(metrics)
+    }
+
+    /// Writes down how much of the model is trained.
+    fn log_sizes(&mut self) -> Result<(), HybridError> {
+        let counts = self.trainer.model().counts();
+        let mut sizes = Metrics::default();
+        sizes.set("heads/trained_parameters", counts.trained as f64);
+        sizes.set("heads/parameters", counts.all as f64);
+        self.log(0, &sizes)
     }
 
     fn log(&mut self, phase: usize, metrics: &Metrics) -> Result<(), HybridError> {

@@ -42,18 +42,19 @@ pub(super) fn shares(
     Ok(coefficients.iter().zip(weights).map(|(c, weight)| c * weight).collect())
 }
 
-/// The gradient of every parameter of the trunk, one after the other; 0 where there is none.
+/// The gradient of every parameter of the trunk that is trained, one after the other; 0 where there is
+/// none.
 fn trunk_gradient(trunk: &Trunk, part: &Part) -> Vec<f32> {
+    let sizes = trunk.trained_sizes();
     let mut flat: Vec<f32> = Vec::new();
     for gradients in &part.gradients {
         let of_pass = trunk.gradients(gradients);
         let mut start = 0;
-        for (path, count) in trunk.sizes() {
+        for (path, count) in &sizes {
             if flat.len() < start + count {
                 flat.resize(start + count, 0.0);
             }
-            if let (Some(own), Some(sums)) =
-                (of_pass.get(&path), flat.get_mut(start..start + count))
+            if let (Some(own), Some(sums)) = (of_pass.get(path), flat.get_mut(start..start + count))
             {
                 for (sum, own) in sums.iter_mut().zip(own) {
                     *sum += own;

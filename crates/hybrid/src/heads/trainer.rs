@@ -75,6 +75,10 @@ impl HeadsTrainer {
         let uncertainty =
             is_noisy.then(|| Uncertainty::new(config.head.len(), &device)).transpose()?;
         let stepper = Stepper::new(&config.optim, config.horizon())?;
+        let model = match &config.model.lora {
+            Some(lora) => model.adapted(lora, freeze, config.seed)?,
+            None => model,
+        };
         let learner = Some(Learner { model: model.frozen(freeze), uncertainty });
         let counters = HeadsCounters::default();
         Ok(Self { config, learner, stepper, lessons, counters })

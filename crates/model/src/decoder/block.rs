@@ -57,7 +57,7 @@ impl Block {
         }
     }
 
-    /// Its projections, for [`Projection::pack`].
+    /// Its projections.
     pub(crate) fn projections(&mut self) -> [&mut Projection; 4] {
         let Self { attention, mlp, .. } = self;
         [&mut attention.qkv, &mut attention.out, &mut mlp.up, &mut mlp.down]

@@ -55,6 +55,12 @@ impl Layer {
         }
     }
 
+    /// Its projections.
+    pub(crate) fn projections(&mut self) -> [&mut Projection; 4] {
+        let Self { qkv, out, up, down, .. } = self;
+        [qkv, out, up, down]
+    }
+
     /// `[1, n, d]` to `[1, n, d]`, the tokens of all rows one after the other. `bias` is added to
     /// the scores, `[1, h, t, t]`.
     pub(crate) fn forward(

@@ -14,7 +14,7 @@ use crate::family::scheme::{self, Part, Stored};
 use crate::trunk::Trunk;
 use crate::values;
 use crate::weights::WeightsError;
-use crate::weights::folder::{Folder, HEAD};
+use crate::weights::folder::{Folder, HEAD, LORA};
 use crate::weights::layout::ParameterSource;
 use crate::weights::save;
 
@@ -88,7 +88,7 @@ impl MultiHead {
         let configs = configs(&folder)?;
         let parameters = sources(&folder, &configs);
         let (trunk, mut task) = folder.read(&parameters)?;
-        let trunk = folder.config.build(trunk, device);
+        let (trunk, adapters) = folder.build_adapted(trunk, device)?;
         super::head::check(&trunk, &configs).map_err(|error| refused(&folder, &error))?;
         let heads = configs.into_iter().map(|config| {
             let prefix = format!("{}.", config.name);
@@ -102,12 +102,14 @@ impl MultiHead {
             Head::blank(&trunk, config, device).filled(own, device)
         });
         let heads = heads.collect();
-        Ok(Self { trunk, heads })
+        Ok(Self { trunk, heads, adapters })
     }
 
     /// Writes `config.json`, with the heads under [`HEADS`], and `model.safetensors` (f32) into
     /// `directory`, as [`crate::weights::save()`] does. The trunk's tensors have their usual names,
-    /// so that the directory is one of the trunk, too; those of a head are `heads.NAME.…`.
+    /// so that the directory is one of the trunk, too; those of a head are `heads.NAME.…`. Adapters
+    /// are beside the weights that they do not change, as `lora.LAYER.TARGET.…`: here they are read
+    /// with the trunk, other programs read the trunk without them.
     ///
     /// # Errors
     ///
@@ -137,11 +139,14 @@ impl MultiHead {
         let tensors = self.to_stored(&self.trunk.values(), values::read);
         let configs: Vec<&HeadConfig> = self.configs().collect();
         config.insert(HEADS.to_owned(), json!(configs));
+        if let Some(plan) = &self.adapters {
+            config.insert(LORA.to_owned(), json!(plan));
+        }
         save::write(directory, &tensors, config)
     }
 
-    /// Writes one head with its trunk so that `transformers` loads it, with equal logits. Outputs
-    /// without names are called `LABEL_0` and so on.
+    /// Writes one head with its trunk so that `transformers` loads it, with equal logits; adapters
+    /// are merged into the weights. Outputs without names are called `LABEL_0` and so on.
     ///
     /// # Errors
     ///
@@ -155,7 +160,9 @@ impl MultiHead {
     pub fn export(&self, head: usize, task: Task, directory: &Path) -> Result<(), ExportError> {
         let head = &self.heads[head];
         let (class, sources) = self.exported(head, task)?;
-        let mut tensors = save::stored(&self.trunk.parameters(), &self.trunk.values());
+        let mut trunk = self.trunk.clone();
+        trunk.merge_adapters();
+        let mut tensors = save::stored(&trunk.parameters(), &trunk.values());
         let below =
             values::read(head).into_iter().map(|(path, own)| (format!("{HEAD}{path}"), own));
         tensors.extend(save::stored(&sources, &below.collect()));
@@ -177,6 +184,9 @@ impl MultiHead {
         of_head: impl Fn(&Head) -> BTreeMap<String, Vec<f32>>,
     ) -> Vec<save::Stored> {
         let mut tensors = save::stored(&self.trunk.parameters(), trunk);
+        if let Some(plan) = &self.adapters {
+            tensors.extend(save::stored(&plan.parameters(&self.trunk.slots()), trunk));
+        }
         for head in &self.heads {
             let config = head.config();
             let sources = head_sources(config, head.style(), self.trunk.width());

@@ -21,18 +21,21 @@ pub enum Freeze {
 
 impl MultiHead {
     /// The same module, in which what `freeze` names records no gradient and all else does, where
-    /// its device records any.
+    /// its device records any. Of a trunk with adapters only these record gradients, whatever
+    /// `freeze` leaves.
     #[must_use]
     pub fn frozen(self, freeze: Freeze) -> Self {
         if !self.device().is_autodiff() {
             return self;
         }
-        self.map(&mut Freezer { freeze, path: Vec::new() })
+        let is_adapted = self.adapters.is_some();
+        self.map(&mut Freezer { freeze, is_adapted, path: Vec::new() })
     }
 }
 
 struct Freezer {
     freeze: Freeze,
+    is_adapted: bool,
     path: Vec<String>,
 }
 
@@ -42,8 +45,9 @@ impl Freezer {
             return false;
         }
         match self.freeze {
-            Freeze::Nothing => false,
             Freeze::Trunk => true,
+            _ if self.is_adapted => !self.path.iter().any(|part| part == "adapters"),
+            Freeze::Nothing => false,
             Freeze::Below(first) => {
                 let layers = self.path.iter().position(|part| part == "layers" || part == "blocks");
                 let number = layers.and_then(|place| self.path.get(place + 1)?.parse().ok());

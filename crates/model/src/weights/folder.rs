@@ -15,7 +15,11 @@ use crate::config::{ConfigError, DecoderConfig};
 use crate::decoder::Decoder;
 use crate::encoder::{self, Encoder, EncoderConfig};
 use crate::family;
+use crate::lora::{LoraPlan, Slots};
 use crate::trunk::Trunk;
+
+/// The key of `config.json` that holds the plan of adapters.
+pub(crate) const LORA: &str = "hybrid_lora";
 
 /// Where the paths of a head's parameters begin, beside those of its trunk.
 pub(crate) const HEAD: &str = "task.";
@@ -75,13 +79,58 @@ impl Folder {
     /// The trunk alone.
     pub(crate) fn trunk(&self, device: &Device) -> Result<Trunk, WeightsError> {
         let (values, _) = self.read(&[])?;
-        Ok(self.config.build(values, device))
+        self.build(values, device)
     }
 
-    /// The values of the trunk's parameters, and of a head's whose paths begin with [`HEAD`],
-    /// which the answer leaves out.
+    /// The trunk of the values that [`Self::read`] gave, adapters merged into its weights.
+    pub(crate) fn build(&self, values: Values, device: &Device) -> Result<Trunk, WeightsError> {
+        let (mut trunk, plan) = self.build_adapted(values, device)?;
+        if plan.is_some() {
+            trunk.merge_adapters();
+        }
+        Ok(trunk)
+    }
+
+    /// The same with its adapters beside its weights, and their plan where it has any.
+    pub(crate) fn build_adapted(
+        &self,
+        mut values: Values,
+        device: &Device,
+    ) -> Result<(Trunk, Option<LoraPlan>), WeightsError> {
+        let plan = self.plan()?;
+        let adapters = plan.iter().flat_map(|plan| plan.parameters(&self.config.slots()));
+        let mut adapters: Values = adapters
+            .filter_map(|source| {
+                let own = values.remove(&source.parameter)?;
+                Some((source.parameter, own))
+            })
+            .collect();
+        let mut trunk = self.config.build(values, device);
+        if let Some(plan) = &plan {
+            trunk.attach(plan, &mut adapters).map_err(|error| self.misfit(&error))?;
+        }
+        Ok((trunk, plan))
+    }
+
+    /// The plan of its adapters, checked.
+    fn plan(&self) -> Result<Option<LoraPlan>, WeightsError> {
+        let Some(plan) = self.config.raw().get(LORA) else { return Ok(None) };
+        let plan: LoraPlan = serde_json::from_value(plan.clone()).map_err(|error| {
+            self.unsupported(format!("`{LORA}` of its `config.json` is not understood: {error}"))
+        })?;
+        plan.check(&self.config.slots()).map_err(|error| self.misfit(&error))?;
+        Ok(Some(plan))
+    }
+
+    fn misfit(&self, error: &crate::lora::LoraError) -> WeightsError {
+        self.unsupported(format!("`{LORA}` of its `config.json` does not fit its layers: {error}"))
+    }
+
+    /// The values of the parameters of the trunk and its adapters, and those of a head's whose paths
+    /// begin with [`HEAD`], which the answer leaves out.
     pub(crate) fn read(&self, head: &[ParameterSource]) -> Result<(Values, Values), WeightsError> {
         let mut parameters = self.config.parameters();
+        parameters.extend(self.plan()?.iter().flat_map(|it| it.parameters(&self.config.slots())));
         parameters.extend_from_slice(head);
         let has_head = !head.is_empty();
         let expected = match &self.config {
@@ -155,7 +204,15 @@ impl TrunkConfig {
         }
     }
 
-    pub(crate) fn build(&self, values: Values, device: &Device) -> Trunk {
+    /// Where adapters can stand.
+    fn slots(&self) -> Slots {
+        match self {
+            Self::Encoder(config) => Slots::of_encoder(config),
+            Self::Decoder(config) => Slots::of_decoder(config),
+        }
+    }
+
+    fn build(&self, values: Values, device: &Device) -> Trunk {
         match self {
             Self::Encoder(config) => Trunk::Encoder(Encoder::from_values(config, values, device)),
             Self::Decoder(config) => Trunk::Decoder(Decoder::from_values(config, values, device)),

@@ -8,6 +8,7 @@ use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
 use serde_json::{Map, Value, json};
 
 use super::WeightsError;
+use super::folder::LORA;
 use super::layout::ParameterSource;
 use crate::decoder::Decoder;
 use crate::family;
@@ -79,6 +80,8 @@ pub(crate) fn saved_config(raw: &Map<String, Value>, class: Option<&str>) -> Map
     config.remove("torch_dtype");
     config.remove("quantization_config");
     forget_heads(&mut config);
+    // Whoever has adapters writes them anew.
+    config.remove(LORA);
     config.insert("dtype".to_owned(), json!("float32"));
     if let Some(class) = class {
         config.insert("architectures".to_owned(), json!([class]));

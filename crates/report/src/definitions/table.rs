@@ -165,6 +165,12 @@ pub const ALL: &[Definition] = &[
         .is("Norm of the convex combination of the tasks' gradients of least norm; 0 where no step \
              makes one task better and none worse.")
         .over("none"),
+    define("heads/trained_parameters", "Trained numbers", "parameters", Neither)
+        .is("Numbers of trunk and heads that the run changes, written once before the first step.")
+        .over("none"),
+    define("heads/parameters", "Numbers in all", "parameters", Neither)
+        .is("Numbers of trunk and heads, written once before the first step.")
+        .over("none"),
     // Divergence.
     define("kl/total", "KL, all phases", "nats/completion", Neither)
         .is("`rollout/ref_kl` under its own name: the distance to the reference by whatever moved \

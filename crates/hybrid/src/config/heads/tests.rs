@@ -28,6 +28,8 @@ fn what_is_written_is_read_back() {
         "heads.mixing = { temperature = { temperature = 2.0 } }",
         "heads.order = { join = { steps = 10 } }",
         "model.freeze = { below = 2 }",
+        "model.lora = {}",
+        "model.lora = { rank = 4, alpha = 8, targets = [\"query\", \"down\"], rslora = true }",
         "eval = { every = 5, patience = 2 }",
     ];
     for line in more {
@@ -66,6 +68,16 @@ fn wrong_keys_and_values_are_named() {
         ("task = ", "feedback.coef = 0.0\ntask = ", "`head[0].feedback.coef` is 0"),
         ("[[head]]", "eval.patience = 2\n[[head]]", "`eval.every` is 0"),
         ("[[head]]", "train.max_length = 2\n[[head]]", "`train.max_length` is 2"),
+        ("[[head]]", "model.lora.rank = 0\n[[head]]", "`model.lora.rank` is 0"),
+        ("[[head]]", "model.lora.alpha = -1.0\n[[head]]", "`model.lora.alpha` is -1"),
+        ("[[head]]", "model.lora.targets = []\n[[head]]", "`model.lora.targets` is empty"),
+        ("[[head]]", "model.lora.targets = [\"quary\"]\n[[head]]", "did you mean `query`"),
+        ("[[head]]", "model.lora.r = 8\n[[head]]", "`model.lora.r` is not known"),
+        (
+            "[[head]]",
+            "model.freeze = \"trunk\"\nmodel.lora = {}\n[[head]]",
+            "leaves nothing of it to train",
+        ),
         ("[[head]]", "optim.warmup_steps = 9\n[[head]]", "at most the 3 steps"),
     ] {
         let error = refused(from, to);

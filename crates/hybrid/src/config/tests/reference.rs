@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use hybrid_model::lora::LoraConfig;
 use serde_json::json;
 
 use self::source::{Field, Kind, Type, read_types};
@@ -38,6 +39,7 @@ const HEADS_SOURCES: &[&str] = &[
     "crates/heads/src/reinforce.rs",
     "crates/heads/src/tagging/align.rs",
     "crates/model/src/heads/freeze.rs",
+    "crates/model/src/lora.rs",
     "crates/model/src/pooling.rs",
 ];
 
@@ -63,6 +65,13 @@ F1), and of the checkpoints the one with the best is kept beside the newest, whi
 A head of kind `pairwise` is a reward model: `chosen` and `rejected` answers in, a number out, which
 `hybrid predict` gives in deviations from the mean of the held-out answers.
 
+`model.lora` trains a trunk through low-rank adapters: every projection `W` that `targets` names computes
+`x·W + alpha/rank · (x·a)·b`, and of the trunk only `a` and `b` change. A checkpoint keeps them beside the
+weights, `predict` and a reward by path read both, and `export` merges them. Names of targets are the same
+for every family; where a family stores query, key and value as one matrix, each still has adapters of its
+own, as peft gives them where they are three. `heads/trained_parameters` in `metrics.jsonl` says how much is
+trained; a step saves the gradients of all other weights and what the optimizer remembers of them.
+
 # Beside a language model
 
 A file with `[[head]]` tables and phases of SFT or PPO trains a causal model and heads on it, one set of weights, in
@@ -79,12 +88,12 @@ $ hybrid export runs/multi-task ./model
 ```
 
 KL is measured against the frozen language model, as without heads, and `kl/sft_drift` says how far the heads'
-steps of a cycle moved it. `export` writes the language model, or with `--task` a head. `model.freeze`,
+steps of a cycle moved it. `export` writes the language model, or with `--task` a head. `model.freeze`, `model.lora`,
 `eval.patience`, `eval.rows` and `reward-model` phases are for runs of heads alone.
 
 # Not there yet
 
-Question answering (its losses and metrics are), LoRA.
+Question answering (its losses and metrics are), LoRA beside a language model.
 
 # Keys
 
@@ -146,6 +155,7 @@ fn smallest_of_heads() -> BTreeMap<&'static str, (Value, Vec<&'static str>)> {
         ("head.data.neutral", (json!({"text": "text"}), vec!["train", "select"])),
         ("head.feedback", (feedback, vec![])),
         ("model", (serde_json::to_value(HeadsModel::default()).expect("JSON"), vec!["base"])),
+        ("model.lora", (serde_json::to_value(LoraConfig::default()).expect("JSON"), vec![])),
         ("phase", (json!({}), vec!["kind", "steps"])),
     ])
 }

@@ -52,6 +52,50 @@ fn classification() {
     assert!((share(&together) - share(&yes)).abs() < 1e-6);
 }
 
+/// Most weights of the trunk stay, and what was learnt beside them answers, is exported and is a
+/// reward model's trunk.
+#[test]
+fn classification_through_adapters() {
+    let bench = Bench::new();
+    let file = bench.rows("moods.jsonl", &moods(80));
+    let text = format!(
+        "model.lora = {{ rank = 4, targets = [\"query\", \"value\", \"up\", \"down\"] }}\n\
+         optim = {{ lr = 2e-2, scheduler = \"constant\" }}\ntrain.batch_size = 16\n\
+         train.max_length = 32\n[[head]]\ntask = \"mood\"\nkind = \"classification\"\n\
+         data.train = {file:?}\ndata.validation = 20\n[[phase]]\nkind = \"heads\"\nsteps = 80\n"
+    );
+    let config = bench.config(&text);
+    let run = HeadsRun::open(bench.parts(&config).unwrap(), false).unwrap();
+    let counts = run.trainer().model().counts();
+    let outcome = run.finish(&mut NoObserver).unwrap();
+    assert!(outcome.after.get("eval/accuracy/mood").unwrap() >= 0.95, "{:?}", outcome.after);
+    let lines = std::fs::read_to_string(outcome.run_dir.join("metrics.jsonl")).unwrap();
+    let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!(first["metrics"]["heads/trained_parameters"], json!(counts.trained as f64));
+    assert!(counts.trained * 3 < counts.all, "{counts:?}");
+
+    let checkpoint = crate::checkpoint::newest_complete(&outcome.run_dir).unwrap().path;
+    let predictor = Predictor::load(&checkpoint, &Device::flex()).unwrap();
+    assert_eq!(ask(&predictor, "1234 yes")["label"], "good");
+    assert_eq!(ask(&predictor, "4321 no")["label"], "bad");
+    // The trunk's own weights are those of the model it began with.
+    let tensors =
+        |folder: &Path| crate::checkpoint::read_tensors(&folder.join("model.safetensors")).unwrap();
+    let (before, after) = (tensors(&bench.path().join("model")), tensors(&checkpoint));
+    assert!(before.iter().all(|(name, tensor)| after.get(name) == Some(tensor)));
+    assert!(after.keys().any(|name| name.starts_with("lora.")));
+    // What is exported is a plain model that says the same.
+    let exported = bench.path().join("exported");
+    predictor.export(0, &exported).unwrap();
+    let plain = hybrid_model::SequenceClassifier::load(&exported, &Device::flex()).unwrap();
+    let ids = bench.tokenizer().encode("1234 yes", true).unwrap();
+    let logits = plain.logits(&[hybrid_model::TokenRow::new(&ids)]).unwrap();
+    let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
+    let share = 1.0 / (1.0 + f64::from(logits[0] - logits[1]).exp());
+    let said = ask(&predictor, "1234 yes")["probabilities"]["good"].as_f64().unwrap();
+    assert!((share - said).abs() < 1e-5, "{share}, predicted {said}");
+}
+
 #[test]
 fn a_head_that_learns_from_rewards_alone() {
     let bench = Bench::new();

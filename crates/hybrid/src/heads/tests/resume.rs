@@ -1,6 +1,7 @@
 //! A run that was interrupted ends as one that was not.
 
 use hybrid_model::heads::Freeze;
+use hybrid_model::lora::{LoraConfig, LoraTarget};
 
 use super::*;
 use crate::config::ClassWeights;
@@ -65,11 +66,21 @@ fn an_interrupted_run_on_a_frozen_trunk_goes_on_bit_for_bit() {
     goes_on(Freeze::Trunk, 23);
 }
 
+#[test]
+fn an_interrupted_run_of_adapters_goes_on_bit_for_bit() {
+    goes_on_with(Freeze::Below(1), Some(LoraConfig { rank: 2, ..LoraConfig::default() }), 7);
+}
+
 fn goes_on(freeze: Freeze, steps: usize) {
+    goes_on_with(freeze, None, steps);
+}
+
+fn goes_on_with(freeze: Freeze, lora: Option<LoraConfig>, steps: usize) {
     let bench = Bench::new();
     let config = |run: &str| {
         let mut config = config(&bench, run);
         config.model.freeze = freeze;
+        config.model.lora.clone_from(&lora);
         config.train.batch_size = 3;
         for phase in &mut config.phase {
             phase.steps = steps;
@@ -110,6 +121,18 @@ fn another_configuration_is_not_resumed() {
 }
 
 #[test]
+fn a_run_of_other_adapters_is_not_resumed() {
+    let bench = Bench::new();
+    let mut config = config(&bench, "run");
+    config.model.lora = Some(LoraConfig { rank: 2, ..LoraConfig::default() });
+    let run = HeadsRun::open(bench.parts(&config).unwrap(), false).unwrap();
+    run.finish(&mut After(1, 0)).unwrap();
+    config.model.lora = Some(LoraConfig { rank: 3, ..LoraConfig::default() });
+    let error = HeadsRun::open(bench.parts(&config).unwrap(), true).unwrap_err().to_string();
+    assert!(error.contains("`model.lora.rank` is `3` now, and was `2`"), "{error}");
+}
+
+#[test]
 fn a_run_ends_early_without_progress() {
     let bench = Bench::new();
     let mut config = config(&bench, "run");
@@ -135,6 +158,9 @@ fn what_cannot_be_trained_leaves_no_directory() {
     let weights = ClassWeights::Given(vec![1.0, 2.0, 3.0]);
     let weights = refused(&|config| config.head[0].class_weights = Some(weights.clone()));
     assert!(weights.contains("`class_weights` has 3 entries, must have 2"), "{weights}");
+    let gate = LoraConfig { targets: vec![LoraTarget::Gate], ..LoraConfig::default() };
+    let gate = refused(&|config| config.model.lora = Some(gate.clone()));
+    assert!(gate.contains("`gate`, which the layers of a `gpt2` do not have"), "{gate}");
     let row = serde_json::json!({ "text": "long ".repeat(60), "label": "good" });
     let long = bench.rows("long.jsonl", &[row, moods(2).remove(1)]);
     let long = refused(&|config| {

@@ -77,6 +77,25 @@ fn cached_features_of_a_frozen_trunk_change_nothing() {
     assert_close(&head, &all, 1e-5);
 }
 
+#[test]
+fn adapters_step_like_the_whole_model_beside_them() {
+    let bench = Bench::new();
+    let file = bench.rows("moods.jsonl", &moods(12));
+    for weighting in ["fixed", "mgda", "pcgrad"] {
+        let text = |lora: &str| {
+            let heads = format!("{}{}", mood(&file, "m", ""), mood(&file, "n", ""));
+            format!("{SGD}heads.weighting = \"{weighting}\"\n{lora}{heads}")
+        };
+        let tasks: &[usize] = if weighting == "fixed" { &[0] } else { &[0, 1] };
+        let change = change(&bench, &text("model.lora = { rank = 2 }\n"), tasks);
+        let moved = change.iter().filter(|change| **change != 0.0).count();
+        // Of each head two labels of 16 numbers. `b` moves, of query and value of each layer, and
+        // not yet `a`, whose gradient is 0 while `b` is.
+        let layers = bench.trainer(&bench.config(&text(""))).0.model().trunk().layers();
+        assert_eq!(moved, 32 * tasks.len() + layers * 2 * 2 * 16, "{weighting}");
+    }
+}
+
 /// Two tasks whose fresh heads, at the seed of these tests, pull the trunk in opposite directions.
 fn rivals(bench: &Bench) -> String {
     let file = bench.rows("moods.jsonl", &moods(12));

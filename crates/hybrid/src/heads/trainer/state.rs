@@ -75,6 +75,9 @@ impl HeadsTrainer {
         if !model.configs().eq(self.model().configs()) {
             return Err(other("its heads are others than the configuration's"));
         }
+        if model.adapters() != self.model().adapters() {
+            return Err(other("its adapters are others than the configuration's"));
+        }
         let tensors = read_tensors(&directory.join(TENSORS))?;
         let tensors = tensors.into_iter().map(|(name, tensor)| (name, restored(tensor))).collect();
         let tasks = task::read(directory)?;

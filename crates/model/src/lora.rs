@@ -1,0 +1,381 @@
+//! Low-rank adapters (Hu et al. 2021, <https://arxiv.org/abs/2106.09685>): a projection `W` keeps its
+//! weights, and `x·W + scale · (x·a)·b` learns in their place, with `a` and `b` as thin as the rank.
+//!
+//! The dense `a·b` is made where adapters are merged into the weights and nowhere else. Query, key and
+//! value each have adapters of their own, as in peft, though here they are one projection.
+
+mod slots;
+
+use std::collections::{BTreeSet, HashMap};
+
+use burn::module::{Module, Param, ParamId};
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::family::scheme;
+use crate::ops;
+use crate::projection::Projection;
+use crate::trunk::Trunk;
+use crate::weights::layout::ParameterSource;
+use slots::Slot;
+pub(crate) use slots::Slots;
+
+/// Trains low-rank matrices beside frozen projections.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoraConfig {
+    /// Width of the matrices: peft's `r`. At least 1, and less than either side of a projection.
+    pub rank: usize,
+    /// What they add counts `alpha / rank`: peft's `lora_alpha`. Above 0.
+    pub alpha: f64,
+    /// Which projections of a layer have adapters: peft's `target_modules`, by the same names for
+    /// every family. Query and value are what peft takes where nothing is said; all of them cost
+    /// little more.
+    pub targets: Vec<LoraTarget>,
+    /// Count what they add `alpha / √rank` instead (Kalajdzievski 2023), so that a larger rank is
+    /// not a smaller step.
+    pub rslora: bool,
+}
+
+impl Default for LoraConfig {
+    fn default() -> Self {
+        let targets = vec![LoraTarget::Query, LoraTarget::Value];
+        Self { rank: 8, alpha: 16.0, targets, rslora: false }
+    }
+}
+
+/// A projection of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoraTarget {
+    /// Attention's queries.
+    Query,
+    /// Attention's keys.
+    Key,
+    /// Attention's values.
+    Value,
+    /// Attention's output.
+    Out,
+    /// The gate of the MLP, where it has one.
+    Gate,
+    /// The first projection of the MLP.
+    Up,
+    /// Its last.
+    Down,
+}
+
+impl LoraTarget {
+    /// Its name, as the configuration writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Key => "key",
+            Self::Value => "value",
+            Self::Out => "out",
+            Self::Gate => "gate",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// What of a trunk is adapted, and how: enough to find the adapters in a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoraPlan {
+    /// The adapters.
+    pub config: LoraConfig,
+    /// The layers from this one on, from 0, have them.
+    pub first_layer: usize,
+}
+
+/// Adapters that cannot be, or not on this trunk.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoraError {
+    /// No width.
+    #[error("`rank` is 0, must be at least 1")]
+    NoRank,
+    /// A factor that is none.
+    #[error("`alpha` is {0}, must be a finite number above 0")]
+    Alpha(f64),
+    /// Nothing to adapt.
+    #[error("`targets` is empty: name projections, as [\"query\", \"value\"], or leave it out")]
+    NoTarget,
+    /// A projection twice.
+    #[error("`targets` names `{0}` twice")]
+    Twice(&'static str),
+    /// A projection that the family has not.
+    #[error(
+        "`targets` names `{target}`, which the layers of a `{family}` do not have; they have {known}"
+    )]
+    NoSuchTarget {
+        /// What was asked for.
+        target: &'static str,
+        /// The `model_type`.
+        family: String,
+        /// What there is.
+        known: String,
+    },
+    /// Matrices that are not thin.
+    #[error(
+        "`rank` is {rank}, but `{target}` has {inputs} inputs and {outputs} outputs: a rank below \
+         both saves something, this one does not"
+    )]
+    Rank {
+        /// The rank.
+        rank: usize,
+        /// The projection.
+        target: &'static str,
+        /// Its inputs.
+        inputs: usize,
+        /// Its outputs.
+        outputs: usize,
+    },
+    /// No layer left.
+    #[error(
+        "adapters stand in the layers from {first_layer} on, but the trunk has {layers}, counted \
+         from 0: lower `freeze.below`, or freeze the trunk and leave adapters out"
+    )]
+    NoLayer {
+        /// The first layer with adapters.
+        first_layer: usize,
+        /// Layers of the trunk.
+        layers: usize,
+    },
+}
+
+impl LoraConfig {
+    /// Checks what the types cannot express.
+    ///
+    /// # Errors
+    ///
+    /// [`LoraError`] naming the first key that is wrong.
+    pub fn validate(&self) -> Result<(), LoraError> {
+        if self.rank == 0 {
+            return Err(LoraError::NoRank);
+        }
+        if !(self.alpha > 0.0 && self.alpha.is_finite()) {
+            return Err(LoraError::Alpha(self.alpha));
+        }
+        if self.targets.is_empty() {
+            return Err(LoraError::NoTarget);
+        }
+        let mut seen = BTreeSet::new();
+        match self.targets.iter().find(|target| !seen.insert(**target)) {
+            Some(twice) => Err(LoraError::Twice(twice.name())),
+            None => Ok(()),
+        }
+    }
+
+    fn scale(&self) -> f64 {
+        let rank = self.rank as f64;
+        self.alpha / if self.rslora { rank.sqrt() } else { rank }
+    }
+}
+
+impl LoraPlan {
+    /// Refuses a plan that does not fit the layers of `slots`.
+    pub(crate) fn check(&self, slots: &Slots) -> Result<(), LoraError> {
+        self.config.validate()?;
+        let (first_layer, layers) = (self.first_layer, slots.layers);
+        if first_layer >= layers {
+            return Err(LoraError::NoLayer { first_layer, layers });
+        }
+        for target in &self.config.targets {
+            let slot = slots.of_layer.iter().find(|slot| slot.target == *target);
+            let Some(Slot { inputs, outputs, .. }) = slot else {
+                let known: Vec<String> =
+                    slots.of_layer.iter().map(|slot| format!("`{}`", slot.target.name())).collect();
+                return Err(LoraError::NoSuchTarget {
+                    target: target.name(),
+                    family: slots.family.clone(),
+                    known: known.join(", "),
+                });
+            };
+            let (rank, inputs, outputs) = (self.config.rank, *inputs, *outputs);
+            if rank >= inputs.min(outputs) {
+                let target = target.name();
+                return Err(LoraError::Rank { rank, target, inputs, outputs });
+            }
+        }
+        Ok(())
+    }
+
+    /// The slots with an adapter in them, in the order of the network, each with the place of the
+    /// adapter among those of its projection.
+    fn chosen<'a>(&self, slots: &'a Slots) -> Vec<(usize, &'a Slot)> {
+        let mut counts = HashMap::new();
+        let is_chosen = |slot: &&Slot| self.config.targets.contains(&slot.target);
+        let placed = slots.of_layer.iter().filter(is_chosen).map(|slot| {
+            let count = counts.entry(slot.projection).or_insert(0);
+            *count += 1;
+            (*count - 1, slot)
+        });
+        placed.collect()
+    }
+
+    /// The tensors of all adapters: `lora.LAYER.TARGET.a`, `[in, rank]`, and `….b`, `[rank, out]`.
+    pub(crate) fn parameters(&self, slots: &Slots) -> Vec<ParameterSource> {
+        let chosen = self.chosen(slots);
+        let rank = self.config.rank;
+        let mut sources = Vec::new();
+        for layer in self.first_layer..slots.layers {
+            for (place, slot) in &chosen {
+                let path = slots.path(layer, slot.projection);
+                let tensor = format!("{TENSORS}{layer}.{}", slot.target.name());
+                let table = |name: &str, shape| {
+                    let parameter = format!("{path}.adapters.{place}.{name}");
+                    scheme::table(&parameter, shape, format!("{tensor}.{name}"))
+                };
+                sources.push(table("a", [slot.inputs, rank]));
+                sources.push(table("b", [rank, slot.outputs]));
+            }
+        }
+        sources
+    }
+
+    /// New adapters by `seed`: `a` uniform within `±1/√in`, which is the Kaiming initialisation of
+    /// a linear layer of PyTorch and peft's, `b` zero, so that they add nothing yet.
+    pub(crate) fn fresh(&self, slots: &Slots, seed: u64) -> HashMap<String, Vec<f32>> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(STREAM);
+        let sources = self.parameters(slots).into_iter().map(|source| {
+            let size = source.shape.iter().product();
+            let inputs = source.shape.first().copied().unwrap_or(1);
+            let bound = 1.0 / (inputs as f32).sqrt();
+            let is_first = source.parameter.ends_with(".a");
+            let values = if is_first {
+                (0..size).map(|_| bound * (2.0 * rng.random::<f32>() - 1.0)).collect()
+            } else {
+                vec![0.0; size]
+            };
+            (source.parameter, values)
+        });
+        sources.collect()
+    }
+}
+
+/// Where the names of the tensors of adapters begin.
+const TENSORS: &str = "lora.";
+/// Apart from the streams of heads, which count from 0.
+const STREAM: u64 = u64::MAX;
+
+/// What is added to some of a projection's outputs.
+#[derive(Module, Debug)]
+pub(crate) struct Adapter {
+    /// `[in, r]`.
+    a: Param<Tensor<2>>,
+    /// `[r, outputs]`.
+    b: Param<Tensor<2>>,
+    /// The first of the projection's outputs that it adds to.
+    #[module(skip)]
+    first: usize,
+    #[module(skip)]
+    scale: f64,
+}
+
+impl Adapter {
+    /// `[b, t, in]` to `[b, t, outputs]`, never through the dense product of the two.
+    fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        ops::linear(ops::linear(input, self.a.val(), None), self.b.val(), None) * self.scale
+    }
+
+    /// `scale · a · b`, `[in, outputs]`.
+    fn dense(&self) -> Tensor<2> {
+        self.a.val().matmul(self.b.val()) * self.scale
+    }
+}
+
+/// What adapters add to a projection of `outputs` outputs: `[b, t, in]` to `[b, t, outputs]`.
+pub(crate) fn added(adapters: &[Adapter], input: &Tensor<3>, outputs: usize) -> Tensor<3> {
+    let parts = adapters.iter().map(|adapter| (adapter.first, adapter.forward(input.clone())));
+    side_by_side(parts.collect(), outputs)
+}
+
+/// The same as one matrix, `[in, outputs]`.
+pub(crate) fn dense(adapters: &[Adapter], outputs: usize) -> Tensor<2> {
+    let parts = adapters.iter().map(|adapter| (adapter.first, adapter.dense()));
+    side_by_side(parts.collect(), outputs)
+}
+
+/// Parts, each with its first column, in `outputs` columns that are 0 elsewhere. At least one part.
+fn side_by_side<const D: usize>(parts: Vec<(usize, Tensor<D>)>, outputs: usize) -> Tensor<D> {
+    let mut all = Vec::with_capacity(2 * parts.len() + 1);
+    let mut done = 0;
+    let gap = |like: &Tensor<D>, width: usize| {
+        let mut shape = like.dims();
+        shape[D - 1] = width;
+        (width > 0).then(|| Tensor::zeros(shape, (&like.device(), like.dtype())))
+    };
+    let mut last = None;
+    for (first, part) in parts {
+        all.extend(gap(&part, first - done));
+        done = first + part.dims()[D - 1];
+        last = Some(part.clone());
+        all.push(part);
+    }
+    all.extend(last.and_then(|last| gap(&last, outputs - done)));
+    Tensor::cat(all, D - 1)
+}
+
+impl Trunk {
+    /// Puts adapters beside the projections that `plan` chooses, with the values of
+    /// [`LoraPlan::parameters`] by their paths.
+    ///
+    /// # Errors
+    ///
+    /// [`LoraError`] where they do not fit.
+    pub(crate) fn attach(
+        &mut self,
+        plan: &LoraPlan,
+        values: &mut HashMap<String, Vec<f32>>,
+    ) -> Result<(), LoraError> {
+        let slots = self.slots();
+        plan.check(&slots)?;
+        let chosen = plan.chosen(&slots);
+        let (rank, scale, device) = (plan.config.rank, plan.config.scale(), self.device());
+        let layers = self.projections().into_iter().enumerate().skip(plan.first_layer);
+        for (layer, mut projections) in layers {
+            for (place, slot) in &chosen {
+                let path = slots.path(layer, slot.projection);
+                let mut matrix = |name: &str, shape: [usize; 2]| {
+                    let path = format!("{path}.adapters.{place}.{name}");
+                    leaf(values.remove(&path).unwrap_or_default(), shape, &device)
+                };
+                let adapter = Adapter {
+                    a: matrix("a", [slot.inputs, rank]),
+                    b: matrix("b", [rank, slot.outputs]),
+                    first: slot.first,
+                    scale,
+                };
+                if let Some(projection) = projections.get_mut(slot.projection) {
+                    projection.attach(adapter);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Folds every adapter into the weights beside it.
+    pub(crate) fn merge_adapters(&mut self) {
+        self.projections().into_iter().flatten().for_each(Projection::merge_adapters);
+    }
+}
+
+/// A matrix that records gradients where its device does.
+///
+/// # Panics
+///
+/// When there are not as many values as the shape has: [`LoraPlan::parameters`] names every path.
+fn leaf(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Param<Tensor<2>> {
+    let tensor = Tensor::<2>::from_data(TensorData::new(values, shape), device);
+    let tensor = if device.is_autodiff() { tensor.require_grad() } else { tensor };
+    Param::initialized(ParamId::new(), tensor)
+}
+
+#[cfg(test)]
+mod tests;
