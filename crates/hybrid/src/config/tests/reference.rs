@@ -72,7 +72,7 @@ for every family; where a family stores query, key and value as one matrix, each
 own, as peft gives them where they are three. `heads/trained_parameters` in `metrics.jsonl` says how much is
 trained; a step saves the gradients of all other weights and what the optimizer remembers of them.
 
-# Beside a language model
+## Beside a language model
 
 A file with `[[head]]` tables and phases of SFT or PPO trains a causal model and heads on it, one set of weights, in
 turns: `heads` phases, or `heads_steps` in the cycles of a `hybrid` phase. Its other keys are those of
@@ -91,11 +91,11 @@ KL is measured against the frozen language model, as without heads, and `kl/sft_
 steps of a cycle moved it. `export` writes the language model, or with `--task` a head. `model.freeze`, `model.lora`,
 `eval.patience`, `eval.rows` and `reward-model` phases are for runs of heads alone.
 
-# Not there yet
+## Not there yet
 
 Question answering (its losses and metrics are), LoRA beside a language model.
 
-# Keys
+## Keys
 
 The keys of a run of heads alone are made from the doc comments of the structs that hold them; `[optim]` is that of
 [config.md](config.md), where `value_head_lr` is the heads' rate.
