@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use hybrid::config::{self, AnyConfig, BYTE_TOKENIZER, HeadsConfig, InitSection, RunConfig};
 use hybrid_assets::Kind;
@@ -43,6 +43,9 @@ pub(crate) fn run(args: &CheckArgs, ui: &Ui) -> Result<()> {
     };
     if let Some(spec) = &config.reward {
         parts::check_reward(spec, ui)?;
+    }
+    for (name, spec) in &config.eval.judges {
+        parts::check_reward(spec, ui).with_context(|| format!("`eval.judges.{name}`"))?;
     }
     let decoder = decoder(&config, ui)?;
     print(&config, decoder.as_ref(), ui)

@@ -1,6 +1,7 @@
 //! What a run configuration names, found and read: model, references, data and reward.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -32,6 +33,7 @@ use crate::ui::Ui;
 pub(crate) fn prepare(config: RunConfig, choice: DeviceChoice, ui: &Ui) -> Result<RunParts> {
     let device = choice.open()?;
     let reward = config.reward.as_ref().map(|spec| reward(spec, choice, ui)).transpose()?;
+    let judges = judges(&config.eval.judges, choice, ui)?;
     let located = Located::find(&config.data, |name, part| {
         let asset = assets::resolve(name, Kind::Data, ui)?;
         let splits: &[&str] = match part {
@@ -47,7 +49,7 @@ pub(crate) fn prepare(config: RunConfig, choice: DeviceChoice, ui: &Ui) -> Resul
     let Loaded { decoder, tokenizer } = start(&config, &device.clone().autodiff(), ui)?;
     let references = references(&config, &tokenizer, &device, ui)?;
     let environment = Environment::new(&choice.to_string(), &device::features());
-    Ok(RunParts { config, decoder, tokenizer, data, reward, references, environment })
+    Ok(RunParts { config, decoder, tokenizer, data, reward, judges, references, environment })
 }
 
 /// The model that training starts from.
@@ -118,6 +120,19 @@ fn same_tokens(name: &str, theirs: &Tokenizer, ours: &Tokenizer) -> Result<()> {
         shown(theirs),
         shown(ours)
     )))
+}
+
+/// Builds the rewards of `eval.judges`.
+fn judges(
+    specs: &BTreeMap<String, Value>,
+    choice: DeviceChoice,
+    ui: &Ui,
+) -> Result<BTreeMap<String, RewardTree>> {
+    let judge = |(name, spec): (&String, &Value)| {
+        let judge = reward(spec, choice, ui).with_context(|| format!("`eval.judges.{name}`"))?;
+        Ok((name.clone(), judge))
+    };
+    specs.iter().map(judge).collect()
 }
 
 /// Builds the reward, fetching what it names; networks run on `device` where they name no other.
