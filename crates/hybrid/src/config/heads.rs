@@ -16,7 +16,7 @@ use super::check::{Problem, chain};
 use super::error::{ConfigError, Place};
 use super::train::OnNonFinite;
 
-pub use task::{ClassWeights, FeedbackConfig, NeutralData, TaskConfig, TaskData};
+pub use task::{ClassWeights, FeedbackConfig, NeutralData, PairsData, TaskConfig, TaskData};
 
 /// Everything about a run of task heads. The same seed, configuration and device give the same
 /// bytes.
