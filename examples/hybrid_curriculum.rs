@@ -8,6 +8,7 @@
 //! the score has not risen. `examples/hybrid_curriculum.toml` is the same on a real model.
 #![expect(clippy::print_stdout, reason = "the curricula are what it is for")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -114,6 +115,7 @@ fn run(by: &str) -> Result<Vec<(bool, Option<f64>)>> {
         reward: Some(Registry::builtin()?.build(spec, &BuildEnv::without_assets())?),
         heads: Vec::new(),
         head_rewards: Vec::new(),
+        judges: BTreeMap::new(),
         references: NamedModels::new(),
         environment: Environment::new("cpu", &["flex"]),
         tokenizer,

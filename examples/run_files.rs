@@ -7,9 +7,11 @@
 //! fails where a run file does not keep its promise: `wikitext_sft` a lower perplexity, `imdb_sentiment`
 //! and both quickstarts SFT and PPO in turns with every measurement, `hybrid_curriculum` fewer SFT steps a
 //! cycle as the score rises, `composite` PPO alone on a score of six parts, `multi_task` steps of a head and
-//! PPO updates in turns, after which the head knows its labels better.
+//! PPO updates in turns, after which the head knows its labels better, `reward_model` a judge beside the score
+//! (in the place of its reward model, which is trained first, stands another reward).
 #![expect(clippy::print_stdout, reason = "a line a run file")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -73,6 +75,12 @@ fn promise(name: &str, outcome: &Outcome, kinds: &str) -> Result<String> {
         ensure!(outcome.after.get("eval/ref_kl").is_some(), "the KL was not measured");
         return Ok(format!("score {before:.3} -> {after:.3}"));
     }
+    if name == "reward_model" {
+        ensure!(kinds.starts_with('s') && kinds.ends_with('p'), "no PPO after SFT: {kinds}");
+        let (score, judge) = (both("eval/score_mean")?, both("eval/judge/lexicon")?);
+        let (from, to) = judge;
+        return Ok(format!("score {:.3} -> {:.3}, judge {from:.3} -> {to:.3}", score.0, score.1));
+    }
     let (before, after) = both("eval/perplexity")?;
     ensure!(after < before, "perplexity went from {before} to {after}");
     let mut found = format!("perplexity {before:.1} -> {after:.1}");
@@ -115,8 +123,10 @@ fn small(path: &Path, as_written: &RunConfig) -> Result<(Outcome, String)> {
     let lexicon = folder.path().join("lexicon.txt");
     std::fs::write(&lexicon, "good\t1.9\nbad\t-2.5\n")?;
     let mut spec = as_written.reward.clone();
-    if let Some(spec) = &mut spec {
+    let mut judges = as_written.eval.judges.clone();
+    for spec in spec.iter_mut().chain(judges.values_mut()) {
         name_lexicon(spec, &lexicon);
+        replace_networks(spec);
     }
     let changes =
         changes.iter().map(|change| change.parse()).collect::<Result<Vec<Override>, _>>()?;
@@ -133,10 +143,11 @@ fn small(path: &Path, as_written: &RunConfig) -> Result<(Outcome, String)> {
         context: 128,
         tie_embeddings: true,
     };
-    let reward = match &spec {
-        Some(spec) => Some(Registry::builtin()?.build(spec, &BuildEnv::without_assets())?),
-        None => None,
-    };
+    let registry = Registry::builtin()?;
+    let build = |spec: &Value| registry.build(spec, &BuildEnv::without_assets());
+    let reward = spec.as_ref().map(build).transpose()?;
+    let judges = judges.iter().map(|(name, spec)| Ok((name.clone(), build(spec)?)));
+    let judges: BTreeMap<_, _> = judges.collect::<Result<_>>()?;
     let data = hybrid_data::load::load(&config.data, &Located::local(&config.data), config.seed)?;
     let of_task = |head: &TaskConfig| {
         let train = head.data.train.0.iter().map(Source::local).collect();
@@ -154,6 +165,7 @@ fn small(path: &Path, as_written: &RunConfig) -> Result<(Outcome, String)> {
         tokenizer,
         data,
         reward,
+        judges,
         config,
     };
     let mut kinds = Kinds::default();
@@ -174,7 +186,11 @@ fn changes(as_written: &RunConfig, rows: &Path, folder: &Path) -> Vec<String> {
         "optim.lr=3e-3".to_owned(),
         "optim.warmup_steps=1".to_owned(),
         "ppo.minibatch_size=4".to_owned(),
-        "eval={ prompts = 4, samples = 2, sft_batches = 2 }".to_owned(),
+        "eval.prompts=4".to_owned(),
+        "eval.samples=2".to_owned(),
+        "eval.batch_size=16".to_owned(),
+        "eval.sft_batches=2".to_owned(),
+        "eval.every=0".to_owned(),
         format!("output.dir={}", json!(folder.join("run"))),
     ];
     for index in 0..as_written.head.len() {
@@ -207,6 +223,18 @@ fn name_lexicon(spec: &mut Value, path: &Path) {
             fields.values_mut().for_each(|value| name_lexicon(value, path));
         }
         Value::Array(items) => items.iter_mut().for_each(|item| name_lexicon(item, path)),
+        _ => {}
+    }
+}
+
+/// Puts a reward without a network in the place of classifiers, whose models are not there.
+fn replace_networks(spec: &mut Value) {
+    match spec {
+        Value::Object(fields) if fields.get("type").is_some_and(|name| name == "classifier") => {
+            *spec = json!({ "type": "distinct_n" });
+        }
+        Value::Object(fields) => fields.values_mut().for_each(replace_networks),
+        Value::Array(items) => items.iter_mut().for_each(replace_networks),
         _ => {}
     }
 }

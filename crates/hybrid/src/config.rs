@@ -27,7 +27,7 @@ pub use error::{ConfigError, Place};
 pub use eval::EvalConfig;
 pub use heads::{
     ClassWeights, FeedbackConfig, HeadsConfig, HeadsEval, HeadsModel, HeadsOutput, HeadsPhase,
-    HeadsPhaseKind, HeadsTrain, MixingConfig, NeutralData, TaskConfig, TaskData,
+    HeadsPhaseKind, HeadsTrain, MixingConfig, NeutralData, PairsData, TaskConfig, TaskData,
 };
 pub use load::{AnyConfig, load, load_any, parse, parse_any};
 pub use memory::{MemoryEstimate, estimate};

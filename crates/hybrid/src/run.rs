@@ -12,6 +12,7 @@ pub use references::NamedModels;
 
 use actions::BeforeSft;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,13 +21,13 @@ use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::Decoder;
 use hybrid_ppo::config::ScoreAt;
 use hybrid_rewards::RewardTree;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::checkpoint::{CheckpointError, Found, Keep, Writer, newest_complete};
 use crate::config::RunConfig;
 use crate::cursor::{Action, Cursor};
 use crate::error::HybridError;
-use crate::evaluation::{Evaluation, HeldOut};
+use crate::evaluation::{Evaluation, HeldOut, Judges};
 use crate::feed::{self, Feed};
 use crate::heads::feed::HeadsFeed;
 use crate::heads::{TaskRows, measure};
@@ -53,6 +54,8 @@ pub struct RunParts {
     pub heads: Vec<TaskRows>,
     /// What the predictions of each task are worth, where its configuration names a reward.
     pub head_rewards: Vec<Option<RewardTree>>,
+    /// The rewards of `eval.judges` by name.
+    pub judges: BTreeMap<String, RewardTree>,
     /// Models that `ppo.reference` names.
     pub references: NamedModels,
     /// What it runs on, for `env.json`.
@@ -127,6 +130,7 @@ pub struct Run {
     heads: HeadsFeed,
     held_out: HeldOut,
     scorer: Option<Scorer>,
+    judges: Judges,
     references: NamedModels,
     dir: RunDir,
     logs: Logs,
@@ -152,12 +156,12 @@ impl Run {
     ///
     /// [`HybridError`] for a configuration, data or directory that cannot be used.
     pub fn open(parts: RunParts, resume: bool) -> Result<Self, HybridError> {
-        let RunParts { config, decoder, tokenizer, data, reward, references, environment, .. } =
-            parts;
+        let RunParts { config, decoder, tokenizer, data, reward, judges, .. } = parts;
+        let (references, environment) = (parts.references, parts.environment);
         let (rows, head_rewards) = (parts.heads, parts.head_rewards);
         let horizon = config.horizon();
         let (feed, held_out) = prepare_data(&config, &tokenizer, &data)?;
-        check_parts(&config, &feed, reward.as_ref())?;
+        check_parts(&config, &feed, reward.as_ref(), &judges)?;
         let trainer = HybridTrainer::new(config.clone(), decoder, tokenizer, horizon)?
             .with_heads(&rows, head_rewards)?;
         let heads = HeadsFeed::new(rows, config.train.batch_size, config.seed)?;
@@ -185,6 +189,7 @@ impl Run {
             heads,
             held_out,
             scorer: reward.map(Scorer::new),
+            judges: judges.into_iter().map(|(name, judge)| (name, Scorer::new(judge))).collect(),
             references,
             dir,
             logs,
@@ -301,7 +306,8 @@ impl Run {
     /// Measures on held-out data and writes down what was found.
     fn measure(&mut self, when: &str, observer: &mut dyn Observer) -> Result<Metrics, HybridError> {
         observer.working("measuring on held-out data");
-        let mut evaluation = self.trainer.evaluate(&self.held_out, self.scorer.as_ref())?;
+        let (scorer, judges) = (self.scorer.as_ref(), &self.judges);
+        let mut evaluation = self.trainer.evaluate(&self.held_out, scorer, judges)?;
         if let Some(model) = self.trainer.heads_model() {
             let (tasks, rows) = (self.trainer.tasks(), self.heads.rows());
             let size = self.trainer.config().heads_micro_tokens();
@@ -327,8 +333,8 @@ impl Run {
 
     fn write_evaluation(&mut self, when: &str, evaluation: &Evaluation) -> Result<(), HybridError> {
         let step = self.trainer.counters().steps;
-        for (prompt, response, scored) in &evaluation.samples {
-            let line = json!({
+        for (place, (prompt, response, scored)) in evaluation.samples.iter().enumerate() {
+            let mut line = json!({
                 "step": step,
                 "split": when,
                 "prompt_id": prompt.id,
@@ -338,6 +344,12 @@ impl Run {
                 "score": scored.score,
                 "components": scored.components_json(),
             });
+            if !evaluation.judged.is_empty() {
+                let said = |(name, scores): (&String, &Vec<Option<f64>>)| {
+                    (name.clone(), Value::from(scores.get(place).copied().flatten()))
+                };
+                line["judges"] = evaluation.judged.iter().map(said).collect::<Map<_, _>>().into();
+            }
             self.logs.samples.append(&line)?;
         }
         Ok(())
@@ -405,6 +417,7 @@ fn check_parts(
     config: &RunConfig,
     feed: &Feed,
     reward: Option<&RewardTree>,
+    judges: &BTreeMap<String, RewardTree>,
 ) -> Result<(), HybridError> {
     if config.has_sft() && feed.demonstration_count() == 0 {
         return Err(HybridError::Missing(
@@ -426,6 +439,11 @@ fn check_parts(
              \"sentiment\"`"
                 .to_owned(),
         ));
+    }
+    if let Some(name) = config.eval.judges.keys().find(|name| !judges.contains_key(*name)) {
+        return Err(HybridError::Missing(format!(
+            "`eval.judges.{name}` was not built: put it into `RunParts::judges`"
+        )));
     }
     if config.ppo.score_at == ScoreAt::PerToken {
         return Err(HybridError::Missing(

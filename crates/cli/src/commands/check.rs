@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use hybrid::config::{
     self, AnyConfig, BYTE_TOKENIZER, HeadsConfig, InitSection, RunConfig, TaskConfig,
@@ -44,6 +44,9 @@ pub(crate) fn run(args: &CheckArgs, ui: &Ui) -> Result<()> {
         parts::check_reward(spec, ui)?;
     }
     check_feedback(&config.head, ui)?;
+    for (name, spec) in &config.eval.judges {
+        parts::check_reward(spec, ui).with_context(|| format!("`eval.judges.{name}`"))?;
+    }
     let decoder = decoder(&config, ui)?;
     print(&config, decoder.as_ref(), ui)
 }

@@ -1,6 +1,7 @@
 //! What a run configuration names, found and read: model, references, data and reward.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -35,6 +36,7 @@ pub(crate) fn prepare(config: RunConfig, choice: DeviceChoice, ui: &Ui) -> Resul
     let device = choice.open()?;
     let reward = config.reward.as_ref().map(|spec| reward(spec, choice, ui)).transpose()?;
     let head_rewards = heads::rewards(&config.head, choice, ui)?;
+    let judges = judges(&config.eval.judges, choice, ui)?;
     let located = Located::find(&config.data, |name, part| {
         let asset = assets::resolve(name, Kind::Data, ui)?;
         let splits: &[&str] = match part {
@@ -65,6 +67,7 @@ pub(crate) fn prepare(config: RunConfig, choice: DeviceChoice, ui: &Ui) -> Resul
         reward,
         heads,
         head_rewards,
+        judges,
         references,
         environment,
     })
@@ -138,6 +141,19 @@ fn same_tokens(name: &str, theirs: &Tokenizer, ours: &Tokenizer) -> Result<()> {
         shown(theirs),
         shown(ours)
     )))
+}
+
+/// Builds the rewards of `eval.judges`.
+fn judges(
+    specs: &BTreeMap<String, Value>,
+    choice: DeviceChoice,
+    ui: &Ui,
+) -> Result<BTreeMap<String, RewardTree>> {
+    let judge = |(name, spec): (&String, &Value)| {
+        let judge = reward(spec, choice, ui).with_context(|| format!("`eval.judges.{name}`"))?;
+        Ok((name.clone(), judge))
+    };
+    specs.iter().map(judge).collect()
 }
 
 /// Builds the reward, fetching what it names; networks run on `device` where they name no other.

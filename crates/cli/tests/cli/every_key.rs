@@ -301,6 +301,10 @@ fn record_flips() -> Vec<Flip> {
         alone("eval.max_new_tokens", json!(2)),
         alone("eval.temperature", json!(0.0)),
         flip("eval.batch_size", json!({"eval.sft_batches": 1}), json!(2)),
+        alone(
+            "eval.judges",
+            json!({"again": {"type": "length", "unit": "chars", "target": 3, "soft": 6}}),
+        ),
         flip("eval.sft_batches", json!({"eval.batch_size": 2}), json!(1)),
         alone("output.dir", json!("DIR/elsewhere")),
         alone("output.save_every", json!(1)),

@@ -224,6 +224,15 @@ fn metrics(config: &RunConfig) -> Result<(), Problem> {
     }
 }
 
+/// Whether a metric is that of a judge that the run does not have.
+fn unknown_judge(config: &RunConfig, name: &str) -> bool {
+    let judges = &config.eval.judges;
+    ["eval/judge/", "eval/judge_nulls/"]
+        .into_iter()
+        .filter_map(|family| name.strip_prefix(family))
+        .any(|judge| !judges.contains_key(judge))
+}
+
 /// Whether the run, or the phase, writes a metric, as far as its family tells.
 fn metric(
     config: &RunConfig,
@@ -252,6 +261,9 @@ fn metric(
         }
         "eval" if name == "eval/sft_loss" && config.data.validation.is_none() => {
             "`data.validation` is missing, so no demonstrations are held out; set it".to_owned()
+        }
+        "eval" if unknown_judge(config, name) => {
+            "`eval.judges` has no judge of this name; add it".to_owned()
         }
         _ => return Ok(()),
     };

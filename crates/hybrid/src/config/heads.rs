@@ -18,7 +18,7 @@ use super::error::{ConfigError, Place};
 use super::train::OnNonFinite;
 use crate::heads::{TextLimit, TruncationSide};
 
-pub use task::{ClassWeights, FeedbackConfig, NeutralData, TaskConfig, TaskData};
+pub use task::{ClassWeights, FeedbackConfig, NeutralData, PairsData, TaskConfig, TaskData};
 
 /// Everything about a run of task heads. The same seed, configuration and device give the same
 /// bytes.

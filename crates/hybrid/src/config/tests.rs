@@ -121,7 +121,7 @@ fn the_effective_configuration_reads_back_to_the_same() {
             {"kind": "hybrid", "cycles": 7, "mix": {"sft_coef": {"from": 1, "to": 0.1, "warmup": 2}}},
             {"kind": "ppo", "steps": 4, "reference": [{"model": "run_start", "weight": 1.0}]},
         ],
-        "eval": {"every": 5, "max_new_tokens": 7},
+        "eval": {"every": 5, "max_new_tokens": 7, "judges": {"l": {"type": "length", "max": 3}}},
         "output": {"keep_best": {"metric": "eval/score_mean"}, "merge_every": 3, "merge_ema": 0.99},
     });
     for config in [
@@ -216,6 +216,24 @@ fn a_reward_is_kept_as_it_is_written() {
     let config = good(&format!("{SMALL}[reward]\ntype = \"x\"\nanything = [1, 2.5, \"a\"]"));
     let expected = serde_json::json!({"type": "x", "anything": [1, 2.5, "a"]});
     assert_eq!(config.reward, Some(expected));
+}
+
+#[test]
+fn judges_have_plain_names_and_metrics_of_their_own() {
+    let judged =
+        |more: &str| EXAMPLE.replace("[output]", &format!("[eval]\nevery = 5\n{more}\n[output]"));
+    let config = good(&judged("judges.lexicon = { type = \"sentiment\" }"));
+    assert_eq!(config.eval.judges["lexicon"], serde_json::json!({"type": "sentiment"}));
+    insta::assert_snapshot!(error(&judged("judges.\"a/b\" = { type = \"sentiment\" }")), @"");
+    insta::assert_snapshot!(error(&judged("judges.\"\" = { type = \"sentiment\" }")), @"");
+    // A run may end when a judge is no longer content, if there is such a judge.
+    let until = |name: &str| {
+        let until = format!("until = {{ metric = \"eval/judge/{name}\", patience = 2 }}");
+        judged("judges.lexicon = { type = \"sentiment\" }")
+            .replace("cycles = 100", &format!("cycles = 100\n{until}"))
+    };
+    good(&until("lexicon"));
+    insta::assert_snapshot!(error(&until("lexicn")), @"");
 }
 
 #[test]

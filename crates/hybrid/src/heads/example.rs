@@ -1,6 +1,7 @@
 //! Rows of files to token rows and targets.
 
 mod columns;
+mod pairs;
 
 use hybrid_data::config::Validation;
 use hybrid_data::load::Source;
@@ -95,6 +96,7 @@ pub fn read(
     if config.data.shuffle {
         train = shuffle(train, seed);
     }
+    train = pairs::make(config, train)?;
     if let Some(count) = config.data.select {
         if count > train.len() {
             return Err(HybridError::Missing(format!(
@@ -118,7 +120,9 @@ pub fn read(
         train.extend(found.into_iter().take(neutral.select));
     }
     let (train, held_out) = match &config.data.validation {
-        Some(Validation::Source(_)) => (train, rows_of(config, &sources.validation)?),
+        Some(Validation::Source(_)) => {
+            (train, pairs::make(config, rows_of(config, &sources.validation)?)?)
+        }
         other => {
             let count = holdout(other.as_ref(), train.len())?;
             split(train, count, seed)

@@ -297,6 +297,17 @@ impl HeadsRun {
     }
 }
 
+/// Whether the run of heads in `run_dir` came to its end, as its newest complete checkpoint says.
+///
+/// # Errors
+///
+/// [`HybridError`] where its checkpoints cannot be read.
+pub fn is_finished(run_dir: &Path) -> Result<bool, HybridError> {
+    let Some(found) = newest(run_dir)? else { return Ok(false) };
+    let state: HeadsState = read_json(&found.path.join(STATE))?;
+    Ok(state.finished)
+}
+
 /// The directory of a run that `config` goes on with.
 fn begun(config: &HeadsConfig) -> Result<RunDir, HybridError> {
     let dir = RunDir::resume(&config.output.dir)?;

@@ -275,6 +275,14 @@ pub const ALL: &[Definition] = &[
     define("eval/rows/NAME", "Rows of NAME", "rows", Neither)
         .is("Held-out rows of the task NAME that were measured.")
         .over("none"),
+    define("eval/judge/NAME", "Judge NAME", "reward", Higher)
+        .is("Mean score that the judge NAME of `eval.judges` gave the completions of held-out prompts, \
+             the same that `eval/score_mean` is of. Nothing learns from it: where the score rises and \
+             the judge does not, the policy has found a hole in the reward.")
+        .over("completions to which the judge gave a score"),
+    define("eval/judge_nulls/NAME", "Completions that judge NAME did not score", "completions", Lower)
+        .is("Completions of held-out prompts to which the judge NAME gave no score.")
+        .over("none"),
     define("eval/reward/NAME", "Component NAME, held out", "reward", Higher)
         .is("Mean of the reward's leaf NAME on completions of held-out prompts.")
         .over("completions on which the leaf gave a number"),

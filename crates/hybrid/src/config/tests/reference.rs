@@ -62,8 +62,15 @@ F1), and of the checkpoints the one with the best is kept beside the newest, whi
 `export` take unless a checkpoint is named. An interrupted run goes on bit for bit with `--resume`. A head without `pooling` and `layer` is exported as `AutoModelForSequenceClassification` or
 `AutoModelForTokenClassification` of `transformers` loads it, with equal logits.
 
-A head of kind `pairwise` is a reward model: `chosen` and `rejected` answers in, a number out, which
-`hybrid predict` gives in deviations from the mean of the held-out answers.
+A head of kind `pairwise` is a reward model: `chosen` and `rejected` answers in, or labelled texts of which
+`head.data.pairs` makes pairs, and a number out, which `hybrid predict` gives in deviations from the mean of the
+held-out answers. PPO takes it by the path of its run, in the same deviations (the reward `classifier`), and
+`eval.judges` names who else is asked about the same answers:
+
+```console
+$ hybrid train examples/heads/preference.toml
+$ hybrid train examples/reward_model.toml
+```
 
 `model.lora` trains a trunk through low-rank adapters: every projection `W` that `targets` names computes
 `x·W + alpha/rank · (x·a)·b`, and of the trunk only `a` and `b` change. A checkpoint keeps them beside the
@@ -153,6 +160,7 @@ fn smallest_of_heads() -> BTreeMap<&'static str, (Value, Vec<&'static str>)> {
         ("head", (head, vec!["task", "kind", "data"])),
         ("head.data", (data, vec!["train"])),
         ("head.data.neutral", (json!({"text": "text"}), vec!["train", "select"])),
+        ("head.data.pairs", (json!({}), vec!["chosen", "rejected"])),
         ("head.feedback", (feedback, vec![])),
         ("model", (serde_json::to_value(HeadsModel::default()).expect("JSON"), vec!["base"])),
         ("model.lora", (serde_json::to_value(LoraConfig::default()).expect("JSON"), vec![])),

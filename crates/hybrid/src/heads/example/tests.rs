@@ -99,3 +99,44 @@ fn a_text_is_cut_where_asked() {
         assert_eq!(parts.rows[0].train[1].rows[0].ids, expected("ab"), "{side}");
     }
 }
+
+#[test]
+fn labelled_texts_become_pairs_of_a_better_and_a_worse_one() {
+    let bench = Bench::new();
+    let labels = ["bad", "good", "so so", "bad", "good", "good"];
+    let rows: Vec<Value> = (0..)
+        .zip(labels)
+        .map(|(at, label)| json!({ "text": format!("{label} {at}"), "label": label }))
+        .collect();
+    let file = bench.rows("rows.jsonl", &rows);
+    let read = |shuffle: bool, more: &str| {
+        let text = format!(
+            "[[head]]\ntask = \"t\"\nkind = \"pairwise\"\ndata.train = {file:?}\n\
+             data.shuffle = {shuffle}\n\
+             data.pairs = {{ chosen = \"good\", rejected = \"bad\" }}\n{more}\n[[phase]]\n\
+             kind = \"reward-model\"\nsteps = 1\n"
+        );
+        bench.parts(&bench.config(&text)).unwrap().rows.remove(0)
+    };
+    let tokenizer = bench.tokenizer();
+    let texts = |example: &Example| -> Vec<String> {
+        example.rows.iter().map(|row| tokenizer.decode(&row.ids, true).unwrap()).collect()
+    };
+    // In the file's order; the third good text has no bad one left.
+    let in_order: Vec<_> = read(false, "").train.iter().map(texts).collect();
+    assert_eq!(in_order, [["good 1", "bad 0"], ["good 4", "bad 3"]]);
+    // Pairs are held out, not texts, and no text is in two.
+    let TaskRows { train, held_out, .. } = read(true, "data.validation = 1");
+    assert_eq!((train.len(), held_out.len()), (1, 1));
+    assert!(train.iter().chain(&held_out).all(|pair| pair.target == Target::Preferred(0.0)));
+    let all: std::collections::BTreeSet<String> =
+        train.iter().chain(&held_out).flat_map(texts).collect();
+    assert_eq!(all.len(), 4, "{all:?}");
+}
+
+#[test]
+fn pairs_need_texts_of_both_labels() {
+    let rows = [json!({ "text": "a", "label": "good" }), json!({ "text": "b", "label": "fine" })];
+    let said = refused("pairwise", "data.pairs = { chosen = \"good\", rejected = \"bad\" }", &rows);
+    assert!(said.contains("no row has the label `bad` in `label`"), "{said}");
+}

@@ -52,6 +52,7 @@ fn run_parts(bench: &Bench, config: &RunConfig) -> RunParts {
             .task_rows(&config.head, TextLimit::new(config.train.max_length), config.seed)
             .unwrap(),
         head_rewards: Vec::new(),
+        judges: Default::default(),
         references: NamedModels::new(),
         environment: Environment::new("cpu", &[]),
         tokenizer,
