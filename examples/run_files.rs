@@ -141,7 +141,8 @@ fn small(path: &Path, as_written: &RunConfig) -> Result<(Outcome, String)> {
     let of_task = |head: &TaskConfig| {
         let train = head.data.train.0.iter().map(Source::local).collect();
         let sources = TaskSources { train, ..TaskSources::default() };
-        example::read(head, &sources, &tokenizer, config.train.max_length, config.seed)
+        let length = config.train.max_length;
+        anyhow::Ok(example::read(head, &sources, &tokenizer, length, config.seed)?)
     };
     let heads = config.head.iter().map(of_task).collect::<Result<_, _>>()?;
     let parts = RunParts {

@@ -229,13 +229,6 @@ fn phase_flips() -> Vec<Flip> {
             json!({"metric": "sft/loss", "mode": "min", "patience": 2, "min_delta": min_delta});
         json!({"phase.0": {"kind": "sft", "steps": 12, "until": until}})
     };
-    let head = |more: Value| {
-        let mut head = json!({"task": "row", "kind": "classification", "data": {
-            "train": "DIR/rows.jsonl", "text": "prompt", "label": "completion"}});
-        head.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        json!([head])
-    };
-    let taught = || json!({"head": head(json!({})), "phase.1.heads_steps": 1});
     // A loss that falls, but never by a whole nat.
     let until = || patient(1.0);
     let linear = || mixed(json!({"from": 1.0, "to": 0.1}));
@@ -245,9 +238,6 @@ fn phase_flips() -> Vec<Flip> {
         flip("phase.cycles", json!({}), json!(1)),
         alone("phase.sft_steps", json!(2)),
         alone("phase.ppo_steps", json!(2)),
-        flip("phase.heads_steps", taught(), json!(2)),
-        flip("head", taught(), head(json!({"label_smoothing": 0.1}))),
-        flip("heads", taught(), json!({"weighting": "uncertainty"})),
         alone("phase.mix", json!({"sft_coef": 0.5})),
         alone("phase.curriculum", json!({"from": [2, 1], "to": [1, 1]})),
         flip(
@@ -279,6 +269,21 @@ fn phase_flips() -> Vec<Flip> {
         flip("phase.until.min_delta", until(), json!(0.0)),
         flip("phase.until.window", until(), json!(3)),
         flip("phase.until.goal", until(), json!(99.0)),
+    ]
+}
+
+fn heads_flips() -> Vec<Flip> {
+    let head = |more: Value| {
+        let mut head = json!({"task": "row", "kind": "classification", "data": {
+            "train": "DIR/rows.jsonl", "text": "prompt", "label": "completion"}});
+        head.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!([head])
+    };
+    let taught = || json!({"head": head(json!({})), "phase.1.heads_steps": 1});
+    vec![
+        flip("phase.heads_steps", taught(), json!(2)),
+        flip("head", taught(), head(json!({"label_smoothing": 0.1}))),
+        flip("heads", taught(), json!({"weighting": "uncertainty"})),
     ]
 }
 
@@ -478,11 +483,18 @@ fn documented() -> BTreeSet<String> {
 
 #[test]
 fn every_key_changes_what_a_run_does_or_leaves() {
-    let flips: Vec<Flip> =
-        [model_flips(), data_flips(), step_flips(), ppo_flips(), phase_flips(), record_flips()]
-            .into_iter()
-            .flatten()
-            .collect();
+    let flips: Vec<Flip> = [
+        model_flips(),
+        data_flips(),
+        step_flips(),
+        ppo_flips(),
+        phase_flips(),
+        heads_flips(),
+        record_flips(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let flipped: BTreeSet<String> = flips.iter().map(|flip| flip.key.to_owned()).collect();
     assert_eq!(flipped, documented(), "left: the table of this test, right: docs/config.md");
 

@@ -63,7 +63,7 @@ F1), and of the checkpoints the one with the best is kept beside the newest, whi
 A head of kind `pairwise` is a reward model: `chosen` and `rejected` answers in, a number out, which
 `hybrid predict` gives in deviations from the mean of the held-out answers.
 
-# Beside a language model
+## Beside a language model
 
 A file with `[[head]]` tables and phases of SFT or PPO trains a causal model and heads on it, one set of weights, in
 turns: `heads` phases, or `heads_steps` in the cycles of a `hybrid` phase. Its other keys are those of
@@ -82,11 +82,11 @@ KL is measured against the frozen language model, as without heads, and `kl/sft_
 steps of a cycle moved it. `export` writes the language model, or with `--task` a head. `model.freeze`,
 `eval.patience`, `eval.rows` and `reward-model` phases are for runs of heads alone.
 
-# Not there yet
+## Not there yet
 
 Question answering (its losses and metrics are), LoRA.
 
-# Keys
+## Keys
 
 The keys of a run of heads alone are made from the doc comments of the structs that hold them; `[optim]` is that of
 [config.md](config.md), where `value_head_lr` is the heads' rate.
