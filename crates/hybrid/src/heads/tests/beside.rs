@@ -308,3 +308,16 @@ fn heads_and_what_trains_them_need_one_another() {
     let error = Run::open(run_parts(&bench, &config), false).unwrap_err();
     assert!(error.is_bad_input() && !config.output.dir.exists(), "{error}");
 }
+
+#[test]
+fn what_heads_alone_leave_is_no_language_model() {
+    let bench = Bench::new();
+    let text = run_text(&bench, "");
+    let heads = &text[text.find("[[head]]").unwrap()..];
+    let phase = "phase = [{ kind = \"heads\", steps = 1 }]";
+    let (trainer, _) = bench.trainer(&bench.config(&format!("{phase}\n{heads}")));
+    let folder = bench.path().join("alone");
+    trainer.save(&folder).unwrap();
+    let read = weights::load(&Checkpoint::open(&folder).unwrap(), &Device::flex());
+    assert!(read.unwrap_err().to_string().contains("heads.mood.output"));
+}
