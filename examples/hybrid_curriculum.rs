@@ -8,6 +8,7 @@
 //! the score has not risen. `examples/hybrid_curriculum.toml` is the same on a real model.
 #![expect(clippy::print_stdout, reason = "the curricula are what it is for")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -112,6 +113,9 @@ fn run(by: &str) -> Result<Vec<(bool, Option<f64>)>> {
     let parts = RunParts {
         decoder: init(&sizes, config.seed, &Device::flex()),
         reward: Some(Registry::builtin()?.build(spec, &BuildEnv::without_assets())?),
+        heads: Vec::new(),
+        head_rewards: Vec::new(),
+        judges: BTreeMap::new(),
         references: NamedModels::new(),
         environment: Environment::new("cpu", &["flex"]),
         tokenizer,

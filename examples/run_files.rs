@@ -6,31 +6,39 @@
 //! short, and the whole run is done, with its measurements before and after. Ends with a line a file, and
 //! fails where a run file does not keep its promise: `wikitext_sft` a lower perplexity, `imdb_sentiment`
 //! and both quickstarts SFT and PPO in turns with every measurement, `hybrid_curriculum` fewer SFT steps a
-//! cycle as the score rises, `composite` PPO alone on a score of six parts.
+//! cycle as the score rises, `composite` PPO alone on a score of six parts, `multi_task` steps of a head and
+//! PPO updates in turns, after which the head knows its labels better, `reward_model` a judge beside the score
+//! (in the place of its reward model, which is trained first, stands another reward).
 #![expect(clippy::print_stdout, reason = "a line a run file")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
-use hybrid::config::{Override, load};
+use hybrid::config::{Override, TaskConfig, load};
 use hybrid::cursor::Action;
+use hybrid::heads::{TaskSources, TextLimit, example};
 use hybrid::run::{NamedModels, Observer, Outcome, StepReport};
 use hybrid::run_dir::Environment;
 use hybrid::{Run, RunConfig, RunParts};
-use hybrid_data::load::Located;
+use hybrid_data::load::{Located, Source};
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::init::{InitConfig, init};
 use hybrid_rewards::{BuildEnv, Registry};
 use serde_json::{Value, json};
 
-/// What a run did: `s` for an SFT step, `p` for a PPO update.
+/// What a run did: `s` for an SFT step, `h` for one of task heads, `p` for a PPO update.
 #[derive(Default)]
 struct Kinds(String);
 
 impl Observer for Kinds {
     fn step(&mut self, report: &StepReport<'_>) {
-        self.0.push(if report.action == Some(Action::Sft) { 's' } else { 'p' });
+        self.0.push(match report.action {
+            Some(Action::Sft) => 's',
+            Some(Action::Heads) => 'h',
+            _ => 'p',
+        });
     }
 }
 
@@ -67,6 +75,12 @@ fn promise(name: &str, outcome: &Outcome, kinds: &str) -> Result<String> {
         ensure!(outcome.after.get("eval/ref_kl").is_some(), "the KL was not measured");
         return Ok(format!("score {before:.3} -> {after:.3}"));
     }
+    if name == "reward_model" {
+        ensure!(kinds.starts_with('s') && kinds.ends_with('p'), "no PPO after SFT: {kinds}");
+        let (score, judge) = (both("eval/score_mean")?, both("eval/judge/lexicon")?);
+        let (from, to) = judge;
+        return Ok(format!("score {:.3} -> {:.3}, judge {from:.3} -> {to:.3}", score.0, score.1));
+    }
     let (before, after) = both("eval/perplexity")?;
     ensure!(after < before, "perplexity went from {before} to {after}");
     let mut found = format!("perplexity {before:.1} -> {after:.1}");
@@ -79,6 +93,15 @@ fn promise(name: &str, outcome: &Outcome, kinds: &str) -> Result<String> {
             // Before an SFT phase there is no reference yet.
             ensure!(outcome.after.get("eval/ref_kl").is_some(), "the KL was not measured");
             found += &format!(", score {before:.3} -> {after:.3}");
+        }
+        "multi_task" => {
+            ensure!(kinds.contains("hp") && kinds.contains("ph"), "no turns: {kinds}");
+            let (before, after) = both("eval/score_mean")?;
+            let (loss, learnt) = both("eval/loss/sarcasm")?;
+            ensure!(learnt < loss, "the head's loss went from {loss} to {learnt}");
+            both("eval/accuracy/sarcasm")?;
+            found += &format!(", BLEU {before:.3} -> {after:.3}");
+            found += &format!(", loss of the head {loss:.3} -> {learnt:.3}");
         }
         "hybrid_curriculum" => {
             let runs: Vec<usize> = kinds.split('p').map(str::len).collect();
@@ -100,8 +123,10 @@ fn small(path: &Path, as_written: &RunConfig) -> Result<(Outcome, String)> {
     let lexicon = folder.path().join("lexicon.txt");
     std::fs::write(&lexicon, "good\t1.9\nbad\t-2.5\n")?;
     let mut spec = as_written.reward.clone();
-    if let Some(spec) = &mut spec {
+    let mut judges = as_written.eval.judges.clone();
+    for spec in spec.iter_mut().chain(judges.values_mut()) {
         name_lexicon(spec, &lexicon);
+        replace_networks(spec);
     }
     let changes =
         changes.iter().map(|change| change.parse()).collect::<Result<Vec<Override>, _>>()?;
@@ -118,18 +143,29 @@ fn small(path: &Path, as_written: &RunConfig) -> Result<(Outcome, String)> {
         context: 128,
         tie_embeddings: true,
     };
-    let reward = match &spec {
-        Some(spec) => Some(Registry::builtin()?.build(spec, &BuildEnv::without_assets())?),
-        None => None,
-    };
+    let registry = Registry::builtin()?;
+    let build = |spec: &Value| registry.build(spec, &BuildEnv::without_assets());
+    let reward = spec.as_ref().map(build).transpose()?;
+    let judges = judges.iter().map(|(name, spec)| Ok((name.clone(), build(spec)?)));
+    let judges: BTreeMap<_, _> = judges.collect::<Result<_>>()?;
     let data = hybrid_data::load::load(&config.data, &Located::local(&config.data), config.seed)?;
+    let of_task = |head: &TaskConfig| {
+        let train = head.data.train.0.iter().map(Source::local).collect();
+        let sources = TaskSources { train, ..TaskSources::default() };
+        let limit = TextLimit::new(config.train.max_length);
+        anyhow::Ok(example::read(head, &sources, &tokenizer, limit, config.seed)?)
+    };
+    let heads = config.head.iter().map(of_task).collect::<Result<_, _>>()?;
     let parts = RunParts {
         decoder: init(&sizes.to_config()?, config.seed, &Device::flex()),
+        heads,
+        head_rewards: Vec::new(),
         references: NamedModels::new(),
         environment: Environment::new("cpu", &["flex"]),
         tokenizer,
         data,
         reward,
+        judges,
         config,
     };
     let mut kinds = Kinds::default();
@@ -150,9 +186,20 @@ fn changes(as_written: &RunConfig, rows: &Path, folder: &Path) -> Vec<String> {
         "optim.lr=3e-3".to_owned(),
         "optim.warmup_steps=1".to_owned(),
         "ppo.minibatch_size=4".to_owned(),
-        "eval={ prompts = 4, samples = 2, sft_batches = 2 }".to_owned(),
+        "eval.prompts=4".to_owned(),
+        "eval.samples=2".to_owned(),
+        "eval.batch_size=16".to_owned(),
+        "eval.sft_batches=2".to_owned(),
+        "eval.every=0".to_owned(),
         format!("output.dir={}", json!(folder.join("run"))),
     ];
+    for index in 0..as_written.head.len() {
+        let rows = json!(rows);
+        changes.push(format!(
+            "head[{index}].data={{ train = {rows}, text = \"prompt\", label = \"label\", \
+             validation = 16 }}"
+        ));
+    }
     for (index, phase) in as_written.phase.iter().enumerate() {
         let is_hybrid = phase.cycles.is_some();
         let length = if is_hybrid { "cycles=6" } else { "steps=12" };
@@ -180,6 +227,18 @@ fn name_lexicon(spec: &mut Value, path: &Path) {
     }
 }
 
+/// Puts a reward without a network in the place of classifiers, whose models are not there.
+fn replace_networks(spec: &mut Value) {
+    match spec {
+        Value::Object(fields) if fields.get("type").is_some_and(|name| name == "classifier") => {
+            *spec = json!({ "type": "distinct_n" });
+        }
+        Value::Object(fields) => fields.values_mut().for_each(replace_networks),
+        Value::Array(items) => items.iter_mut().for_each(replace_networks),
+        _ => {}
+    }
+}
+
 /// A hundred rows in the form that the run file's own data has: lines of text, or openings with what
 /// follows them.
 fn write_rows(folder: &Path, config: &RunConfig) -> Result<PathBuf> {
@@ -191,9 +250,14 @@ fn write_rows(folder: &Path, config: &RunConfig) -> Result<PathBuf> {
         let (thing, word) = of(number);
         match has_prompts {
             true => {
+                let (prompt, completion) = (
+                    format!("The {thing} of number {number} was"),
+                    format!(" {word}, and I say so."),
+                );
                 let row = json!({
-                    "prompt": format!("The {thing} of number {number} was"),
-                    "completion": format!(" {word}, and I say so."),
+                    "prompt": prompt, "completion": completion,
+                    "document": prompt, "summary": completion,
+                    "label": if number.is_multiple_of(5) { "1" } else { "0" },
                 });
                 format!("{row}\n")
             }

@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::module::Module;
-use hybrid::evaluation::HeldOut;
+use hybrid::evaluation::{HeldOut, Judges};
 use hybrid::trainer::Mix;
 use hybrid::{HybridTrainer, Reference, RunConfig};
 use hybrid_data::encode::Encoded;
@@ -241,7 +241,7 @@ fn update(
 }
 
 fn measure(trainer: &HybridTrainer, town: &Town, held_out: &HeldOut) -> Result<Point> {
-    let found = trainer.evaluate(held_out, None)?;
+    let found = trainer.evaluate(held_out, None, &Judges::new())?;
     let of = |(prompt, response, _): &(hybrid::Prompt, hybrid::Response, _)| {
         town.new.score(prompt.id as usize, &response.completion_ids)
     };

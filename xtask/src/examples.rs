@@ -51,6 +51,7 @@ const EXAMPLES: &[Example] = &[
     Example { name: "use_one_crate", args: &[] },
     Example { name: "hybrid_curriculum", args: &[] },
     Example { name: "run_files", args: &[] },
+    Example { name: "sentiment_judges", args: &[] },
 ];
 
 /// Runs every registered example and returns how many there were.

@@ -11,9 +11,13 @@ use crate::exit::INTERRUPTED;
 use crate::ui::Ui;
 
 static ASKED: AtomicBool = AtomicBool::new(false);
+static LISTENS: AtomicBool = AtomicBool::new(false);
 
-/// Takes over Ctrl-C; [`is_asked`] tells of it from then on.
+/// Takes over Ctrl-C; [`is_asked`] tells of it from then on. Further calls change nothing.
 pub(crate) fn listen(ui: &Ui) -> Result<()> {
+    if LISTENS.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
     let is_watched = ui.is_watched();
     ctrlc::set_handler(move || on_ctrl_c(is_watched)).context("cannot listen for Ctrl-C")
 }

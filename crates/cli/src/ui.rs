@@ -1,6 +1,6 @@
 //! What a person sees while waiting: bars and spinners on stderr, none when it is no terminal.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use clap::Args;
@@ -21,6 +21,13 @@ impl Ui {
     /// True when a person watches stderr.
     pub(crate) fn is_watched(&self) -> bool {
         !self.quiet && std::io::stderr().is_terminal()
+    }
+
+    /// A line on stderr for a person who waits.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.quiet && !self.json {
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
     }
 
     /// A bar over `total` bytes, or a spinner where the total is unknown.

@@ -27,7 +27,7 @@ pub use error::{ConfigError, Place};
 pub use eval::EvalConfig;
 pub use heads::{
     ClassWeights, FeedbackConfig, HeadsConfig, HeadsEval, HeadsModel, HeadsOutput, HeadsPhase,
-    HeadsPhaseKind, HeadsTrain, MixingConfig, NeutralData, TaskConfig, TaskData,
+    HeadsPhaseKind, HeadsTrain, MixingConfig, NeutralData, PairsData, TaskConfig, TaskData,
 };
 pub use load::{AnyConfig, load, load_any, parse, parse_any};
 pub use memory::{MemoryEstimate, estimate};
@@ -71,6 +71,14 @@ pub struct RunConfig {
     /// scores with it wherever it is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reward: Option<Value>,
+    /// Task heads on the model that is trained, as in a run of heads alone: see
+    /// [heads.md](heads.md). Their texts are cut at `train.max_length`, and `train.batch_size` of
+    /// them make a step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub head: Vec<TaskConfig>,
+    /// How several heads share the model: see [heads.md](heads.md).
+    #[serde(skip_serializing_if = "MixingConfig::is_default")]
+    pub heads: MixingConfig,
     /// What happens, in order. At least one phase.
     pub phase: Vec<PhaseConfig>,
     /// Measuring on held-out data.
@@ -91,6 +99,8 @@ impl Default for RunConfig {
             optim: OptimConfig::default(),
             ppo: PpoConfig::default(),
             reward: None,
+            head: Vec::new(),
+            heads: MixingConfig::default(),
             phase: Vec::new(),
             eval: EvalConfig::default(),
             output: OutputConfig::default(),
@@ -112,7 +122,8 @@ impl RunConfig {
         })
     }
 
-    /// Steps of the whole run if no phase ends early: SFT optimizer steps plus PPO updates.
+    /// Steps of the whole run if no phase ends early: optimizer steps of SFT and heads, plus PPO
+    /// updates.
     #[must_use]
     pub fn total_steps(&self) -> usize {
         self.phase.iter().map(PhaseConfig::total_steps).fold(0, usize::saturating_add)
@@ -141,6 +152,19 @@ impl RunConfig {
     #[must_use]
     pub fn has_sft(&self) -> bool {
         self.phase.iter().any(PhaseConfig::has_sft)
+    }
+
+    /// Whether a phase trains task heads.
+    #[must_use]
+    pub fn has_heads(&self) -> bool {
+        self.phase.iter().any(PhaseConfig::has_heads)
+    }
+
+    /// Most tokens of the heads' texts that go through the model at once: those of a micro-batch.
+    #[must_use]
+    pub fn heads_micro_tokens(&self) -> usize {
+        let TrainConfig { batch_size, micro_batch, max_length, .. } = self.train;
+        micro_batch.sequences(max_length, batch_size).saturating_mul(max_length)
     }
 }
 

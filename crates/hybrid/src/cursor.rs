@@ -10,6 +10,8 @@ use crate::metrics::Metrics;
 pub enum Action {
     /// An optimizer step on demonstrations.
     Sft,
+    /// An optimizer step on the examples of task heads.
+    Heads,
     /// A PPO update.
     Ppo,
     /// A PPO update with the supervised loss in it.
@@ -31,6 +33,9 @@ pub struct Cursor {
     cycle: usize,
     /// SFT and PPO steps left in the cycle; `None` before it has begun.
     left: Option<(usize, usize)>,
+    /// Steps of the heads left in the cycle.
+    #[serde(default)]
+    heads_left: usize,
     /// PPO updates done in the phase.
     updates: usize,
     /// Measured progress of a curriculum that follows a metric.
@@ -56,7 +61,8 @@ impl Cursor {
     /// rollouts.
     #[must_use]
     pub fn alternates(&self, phases: &[PhaseConfig]) -> bool {
-        phases.get(self.phase).is_some_and(|phase| phase.has_ppo() && phase.has_sft())
+        let is_supervised = |phase: &PhaseConfig| phase.has_sft() || phase.has_heads();
+        phases.get(self.phase).is_some_and(|phase| phase.has_ppo() && is_supervised(phase))
     }
 
     /// What comes next, or `None` where the phase (or the run) is over.
@@ -67,15 +73,19 @@ impl Cursor {
         while self.cycle < cycles {
             let (sft, ppo) = match self.left {
                 Some(left) => left,
-                None => steps_of(&plan, self.cycle, self.progress),
+                None => {
+                    self.heads_left = heads_of(&plan);
+                    steps_of(&plan, self.cycle, self.progress)
+                }
             };
             self.left = Some((sft, ppo));
-            match (sft, ppo) {
-                (0, 0) => {
+            match (sft, self.heads_left, ppo) {
+                (0, 0, 0) => {
                     self.cycle += 1;
                     self.left = None;
                 }
-                (0, _) => return Some(self.ppo(phase, &plan)),
+                (0, 0, _) => return Some(self.ppo(phase, &plan)),
+                (0, ..) => return Some(Action::Heads),
                 _ => return Some(Action::Sft),
             }
         }
@@ -97,14 +107,15 @@ impl Cursor {
         if let Some((sft, ppo)) = &mut self.left {
             match action {
                 Action::Sft => *sft = sft.saturating_sub(1),
+                Action::Heads => self.heads_left = self.heads_left.saturating_sub(1),
                 Action::Ppo | Action::Mixed { .. } => *ppo = ppo.saturating_sub(1),
             }
-            if (*sft, *ppo) == (0, 0) {
+            if (*sft, self.heads_left, *ppo) == (0, 0, 0) {
                 self.cycle += 1;
                 self.left = None;
             }
         }
-        self.updates += usize::from(action != Action::Sft);
+        self.updates += usize::from(matches!(action, Action::Ppo | Action::Mixed { .. }));
         self.observe(metrics, phases)
     }
 
@@ -130,15 +141,26 @@ impl Cursor {
 
 fn cycles(plan: &PhasePlan) -> usize {
     match plan {
-        PhasePlan::Sft { .. } | PhasePlan::Ppo { .. } => 1,
+        PhasePlan::Sft { .. } | PhasePlan::Ppo { .. } | PhasePlan::Heads { .. } => 1,
         PhasePlan::Hybrid { cycles, .. } => *cycles,
     }
 }
 
+/// Steps of the heads in every cycle.
+fn heads_of(plan: &PhasePlan) -> usize {
+    match plan {
+        PhasePlan::Heads { steps } => *steps,
+        PhasePlan::Hybrid { heads, .. } => *heads,
+        PhasePlan::Sft { .. } | PhasePlan::Ppo { .. } => 0,
+    }
+}
+
+/// SFT and PPO steps of a cycle.
 fn steps_of(plan: &PhasePlan, cycle: usize, progress: f64) -> (usize, usize) {
     match plan {
         PhasePlan::Sft { steps } => (*steps, 0),
         PhasePlan::Ppo { steps } => (0, *steps),
+        PhasePlan::Heads { .. } => (0, 0),
         PhasePlan::Hybrid { cycles, steps, .. } => {
             CycleSteps::of_cycle(steps, cycle, *cycles, progress)
         }

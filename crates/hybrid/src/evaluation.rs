@@ -1,5 +1,7 @@
 //! Measuring on held-out data: the same prompts, drawn by the same seed, before, during and after.
 
+use std::collections::BTreeMap;
+
 use hybrid_data::batch::{Padding, TokenBatch};
 use hybrid_data::encode::Encoded;
 use hybrid_model::generate::GenerateOptions;
@@ -26,6 +28,9 @@ pub struct HeldOut {
     pub demonstrations: Vec<Encoded>,
 }
 
+/// Rewards by name that score answers and are never learnt from.
+pub type Judges = BTreeMap<String, Scorer>;
+
 /// What a measurement found.
 #[derive(Debug, Clone, Default)]
 pub struct Evaluation {
@@ -33,11 +38,14 @@ pub struct Evaluation {
     pub metrics: Metrics,
     /// Every answer with its score, in the order of the prompts.
     pub samples: Vec<(Prompt, Response, Scored)>,
+    /// What each judge said of every answer, in the order of the samples.
+    pub judged: BTreeMap<String, Vec<Option<f64>>>,
 }
 
 impl HybridTrainer {
-    /// Answers the held-out prompts, scores the answers, and measures the loss on held-out
-    /// demonstrations. Nothing is learnt, and no state of the rewards changes.
+    /// Answers the held-out prompts, scores the answers, lets the judges score the same answers, and
+    /// measures the loss on held-out demonstrations. Nothing is learnt, and no state of the rewards
+    /// changes.
     ///
     /// # Errors
     ///
@@ -46,10 +54,11 @@ impl HybridTrainer {
         &self,
         held_out: &HeldOut,
         scorer: Option<&Scorer>,
+        judges: &Judges,
     ) -> Result<Evaluation, HybridError> {
         let mut evaluation = Evaluation::default();
         if !held_out.prompts.is_empty() {
-            self.answer_held_out(held_out, scorer, &mut evaluation)?;
+            self.answer_held_out(held_out, scorer, judges, &mut evaluation)?;
         }
         if !held_out.demonstrations.is_empty() {
             let measured = self.held_out_loss(&held_out.demonstrations)?;
@@ -63,6 +72,7 @@ impl HybridTrainer {
         &self,
         held_out: &HeldOut,
         scorer: Option<&Scorer>,
+        judges: &Judges,
         evaluation: &mut Evaluation,
     ) -> Result<(), HybridError> {
         let responses = respond(
@@ -81,6 +91,15 @@ impl HybridTrainer {
             Some(scorer) => scorer.score(&prompts, &responses, self.counters().steps, false)?,
             None => vec![Scored::default(); responses.len()],
         };
+        for (name, judge) in judges {
+            let judged = judge.score(&prompts, &responses, self.counters().steps, false)?;
+            let scores: Vec<Option<f64>> = judged.iter().map(|judged| judged.score).collect();
+            let nulls = scores.iter().filter(|score| score.is_none()).count();
+            let metrics = &mut evaluation.metrics;
+            metrics.set(format!("eval/judge/{name}"), mean(scores.iter().copied().flatten()));
+            metrics.set(format!("eval/judge_nulls/{name}"), nulls as f64);
+            evaluation.judged.insert(name.clone(), scores);
+        }
         let metrics = &mut evaluation.metrics;
         if scorer.is_some() {
             metrics.set("eval/score_mean", mean(scored.iter().filter_map(|it| it.score)));

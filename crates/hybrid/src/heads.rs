@@ -16,14 +16,19 @@ pub mod spans;
 pub mod task;
 pub mod trainer;
 
+pub(crate) mod feed;
+pub(crate) mod lessons;
+
+pub(crate) mod forward;
+
 mod feedback;
-mod forward;
 mod loss;
+mod surgery;
 
 pub use example::{Example, Target, TaskRows, TaskSources};
 pub use predict::{Prediction, Predictor};
 pub use run::{HeadsParts, HeadsRun};
-pub use task::Task;
+pub use task::{Task, TextLimit, TruncationSide};
 pub use trainer::HeadsTrainer;
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //! 4. [`trainer`]: one supervised step, one rollout, one PPO update, each to be called on its own.
 //! 5. [`scorer`] and [`evaluation`]: scores of responses, and measurements on held-out data.
 //! 6. [`cursor`], [`feed`], [`run`]: the phases of a run on top of the steps.
-//! 7. [`heads`]: task heads on one trunk, trained in runs of their own.
+//! 7. [`heads`]: task heads on one trunk, trained in runs of their own, or beside a language model.
 //! 8. [`checkpoint`], [`run_dir`], [`merge`], [`metrics`]: what a run leaves behind; [`paired`]: before
 //!    and after compared.
 //!

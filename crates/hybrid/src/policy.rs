@@ -2,13 +2,16 @@
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
-use hybrid_model::Decoder;
+use hybrid_heads::balance::Uncertainty;
+use hybrid_model::heads::{Freeze, TaskHeads};
 use hybrid_model::value::ValueHead;
+use hybrid_model::{Decoder, MultiHead, Trunk};
 
 /// The trained parameters of a run, one module so that one optimizer holds them all.
 ///
 /// Values come from [`Self::value_head`] on the decoder's own hidden states (a shared trunk), or
-/// from a [`Critic`] with a trunk of its own. A run without PPO has neither.
+/// from a [`Critic`] with a trunk of its own. A run without PPO has neither. Task heads stand on the
+/// decoder's states, too, where the run has any.
 #[derive(Module, Debug)]
 pub struct Policy {
     /// The language model.
@@ -17,6 +20,10 @@ pub struct Policy {
     pub value_head: Option<ValueHead>,
     /// Values from a network of their own.
     pub critic: Option<Critic>,
+    /// Task heads on the decoder.
+    pub heads: Option<TaskHeads>,
+    /// The noise of each task, where it weighs the losses.
+    pub uncertainty: Option<Uncertainty>,
 }
 
 /// A value network with its own trunk.
@@ -49,7 +56,25 @@ impl Policy {
         let critic = (values == ValueSource::Separate)
             .then(|| Critic { decoder: tracked(decoder.clone()), value_head: head() });
         let value_head = (values == ValueSource::Shared).then(head);
-        Self { decoder: tracked(decoder), value_head, critic }
+        let decoder = tracked(decoder);
+        Self { decoder, value_head, critic, heads: None, uncertainty: None }
+    }
+
+    /// The decoder with its task heads. They are the policy's own weights, not a copy, so a gradient
+    /// of what they compute is one of the policy; `None` where it has no heads.
+    #[must_use]
+    pub fn with_heads(&self) -> Option<MultiHead> {
+        let heads = self.heads.clone()?;
+        Some(MultiHead::standing(Trunk::Decoder(self.decoder.clone()), heads))
+    }
+
+    /// Takes over decoder and heads of `model`, which record gradients from now on.
+    pub(crate) fn take(&mut self, model: MultiHead) {
+        let (trunk, heads) = model.frozen(Freeze::Nothing).into_parts();
+        if let Trunk::Decoder(decoder) = trunk {
+            self.decoder = decoder;
+            self.heads = Some(heads);
+        }
     }
 
     /// True where the policy can estimate values.

@@ -12,6 +12,7 @@ pub use references::NamedModels;
 
 use actions::BeforeSft;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,14 +21,16 @@ use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::Decoder;
 use hybrid_ppo::config::ScoreAt;
 use hybrid_rewards::RewardTree;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::checkpoint::{CheckpointError, Found, Keep, Writer, newest_complete};
 use crate::config::RunConfig;
 use crate::cursor::{Action, Cursor};
 use crate::error::HybridError;
-use crate::evaluation::{Evaluation, HeldOut};
+use crate::evaluation::{Evaluation, HeldOut, Judges};
 use crate::feed::{self, Feed};
+use crate::heads::feed::HeadsFeed;
+use crate::heads::{TaskRows, measure};
 use crate::merge::Ema;
 use crate::metrics::Metrics;
 use crate::run_dir::{Environment, JsonlLog, METRICS, RunDir, SAMPLES};
@@ -47,6 +50,12 @@ pub struct RunParts {
     pub data: Loaded,
     /// What responses are scored by; PPO needs one.
     pub reward: Option<RewardTree>,
+    /// The tasks with their rows, in the order of `config.head`.
+    pub heads: Vec<TaskRows>,
+    /// What the predictions of each task are worth, where its configuration names a reward.
+    pub head_rewards: Vec<Option<RewardTree>>,
+    /// The rewards of `eval.judges` by name.
+    pub judges: BTreeMap<String, RewardTree>,
     /// Models that `ppo.reference` names.
     pub references: NamedModels,
     /// What it runs on, for `env.json`.
@@ -118,8 +127,10 @@ pub struct Outcome {
 pub struct Run {
     trainer: HybridTrainer,
     feed: Feed,
+    heads: HeadsFeed,
     held_out: HeldOut,
     scorer: Option<Scorer>,
+    judges: Judges,
     references: NamedModels,
     dir: RunDir,
     logs: Logs,
@@ -145,10 +156,18 @@ impl Run {
     ///
     /// [`HybridError`] for a configuration, data or directory that cannot be used.
     pub fn open(parts: RunParts, resume: bool) -> Result<Self, HybridError> {
-        let RunParts { config, decoder, tokenizer, data, reward, references, environment } = parts;
+        let RunParts { config, decoder, tokenizer, data, reward, judges, .. } = parts;
+        let (references, environment) = (parts.references, parts.environment);
+        let (rows, head_rewards) = (parts.heads, parts.head_rewards);
         let horizon = config.horizon();
         let (feed, held_out) = prepare_data(&config, &tokenizer, &data)?;
-        check_parts(&config, &feed, reward.as_ref())?;
+        check_parts(&config, &feed, reward.as_ref(), &judges)?;
+        let trainer = HybridTrainer::new(config.clone(), decoder, tokenizer, horizon)?
+            .with_heads(&rows, head_rewards)?;
+        let heads = HeadsFeed::new(rows, config.train.batch_size, config.seed)?;
+        if let Some(model) = trainer.policy().with_heads() {
+            heads.check(model.trunk(), config.train.max_length)?;
+        }
         let dir = if resume { resume::open(&config)? } else { RunDir::create(&config.output.dir)? };
         dir.write_config(&config.effective()?)?;
         dir.write_environment(&environment)?;
@@ -164,12 +183,13 @@ impl Run {
             dir.clear_logs()?;
         }
         let logs = Logs { metrics: dir.log(METRICS, after)?, samples: dir.log(SAMPLES, after)? };
-        let trainer = HybridTrainer::new(config, decoder, tokenizer, horizon)?;
         let mut run = Self {
             trainer,
             feed,
+            heads,
             held_out,
             scorer: reward.map(Scorer::new),
+            judges: judges.into_iter().map(|(name, judge)| (name, Scorer::new(judge))).collect(),
             references,
             dir,
             logs,
@@ -227,6 +247,7 @@ impl Run {
             self.save_if_due(observer)?;
         }
         let after = self.measure("after", observer)?;
+        self.trainer.scale_rewards(self.heads.rows())?;
         self.state.after = after.clone().into_iter().collect();
         self.state.finished = true;
         self.save(observer)?;
@@ -285,7 +306,14 @@ impl Run {
     /// Measures on held-out data and writes down what was found.
     fn measure(&mut self, when: &str, observer: &mut dyn Observer) -> Result<Metrics, HybridError> {
         observer.working("measuring on held-out data");
-        let evaluation = self.trainer.evaluate(&self.held_out, self.scorer.as_ref())?;
+        let (scorer, judges) = (self.scorer.as_ref(), &self.judges);
+        let mut evaluation = self.trainer.evaluate(&self.held_out, scorer, judges)?;
+        if let Some(model) = self.trainer.heads_model() {
+            let (tasks, rows) = (self.trainer.tasks(), self.heads.rows());
+            let size = self.trainer.config().heads_micro_tokens();
+            let of_heads = measure::measure_all(&model, tasks, rows, usize::MAX, size)?;
+            evaluation.metrics.extend(of_heads);
+        }
         let step = self.trainer.counters().steps;
         self.write_evaluation(when, &evaluation)?;
         if evaluation.metrics.iter().next().is_some() {
@@ -305,8 +333,8 @@ impl Run {
 
     fn write_evaluation(&mut self, when: &str, evaluation: &Evaluation) -> Result<(), HybridError> {
         let step = self.trainer.counters().steps;
-        for (prompt, response, scored) in &evaluation.samples {
-            let line = json!({
+        for (place, (prompt, response, scored)) in evaluation.samples.iter().enumerate() {
+            let mut line = json!({
                 "step": step,
                 "split": when,
                 "prompt_id": prompt.id,
@@ -316,6 +344,12 @@ impl Run {
                 "score": scored.score,
                 "components": scored.components_json(),
             });
+            if !evaluation.judged.is_empty() {
+                let said = |(name, scores): (&String, &Vec<Option<f64>>)| {
+                    (name.clone(), Value::from(scores.get(place).copied().flatten()))
+                };
+                line["judges"] = evaluation.judged.iter().map(said).collect::<Map<_, _>>().into();
+            }
             self.logs.samples.append(&line)?;
         }
         Ok(())
@@ -383,6 +417,7 @@ fn check_parts(
     config: &RunConfig,
     feed: &Feed,
     reward: Option<&RewardTree>,
+    judges: &BTreeMap<String, RewardTree>,
 ) -> Result<(), HybridError> {
     if config.has_sft() && feed.demonstration_count() == 0 {
         return Err(HybridError::Missing(
@@ -404,6 +439,11 @@ fn check_parts(
              \"sentiment\"`"
                 .to_owned(),
         ));
+    }
+    if let Some(name) = config.eval.judges.keys().find(|name| !judges.contains_key(*name)) {
+        return Err(HybridError::Missing(format!(
+            "`eval.judges.{name}` was not built: put it into `RunParts::judges`"
+        )));
     }
     if config.ppo.score_at == ScoreAt::PerToken {
         return Err(HybridError::Missing(

@@ -4,10 +4,12 @@
 //! of a run ([`crate::run`]) are written on top of them.
 
 mod checks;
+mod heads_step;
 mod ppo_step;
 mod sft_step;
 mod state;
 
+pub use crate::heads::trainer::HeadsStats;
 pub use ppo_step::{Mix, PpoStats};
 pub use sft_step::SftStats;
 pub use state::TrainerState;
@@ -24,6 +26,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::config::{OnNonFinite, RunConfig};
 use crate::error::HybridError;
+use crate::heads::lessons::Lessons;
 use crate::policy::{Policy, ValueSource};
 use crate::prompt::{Prompt, Response};
 use crate::reference::Reference;
@@ -45,6 +48,8 @@ pub struct HybridTrainer {
     kl: KlController,
     scores: ScoreMoments,
     counters: Counters,
+    /// What the task heads learn, where the policy has any.
+    lessons: Option<Lessons>,
     /// The phase whose first update has not yet been checked.
     unchecked_phase: Option<usize>,
     /// Updates of the policy since this trainer was made.
@@ -58,7 +63,7 @@ struct Steppers {
     ppo: Option<Stepper>,
 }
 
-/// Which kind of step an update belongs to.
+/// Which kind of step an update belongs to; that of task heads counts as supervised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Sft,
@@ -78,8 +83,11 @@ impl Steppers {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counters {
-    /// Steps: an SFT optimizer step, or a whole PPO update.
+    /// Steps: an optimizer step of SFT or of the heads, or a whole PPO update.
     pub steps: u64,
+    /// Steps of the heads.
+    #[serde(default)]
+    pub heads_steps: u64,
     /// PPO updates.
     pub ppo_updates: u64,
     /// Responses drawn for training: the random stream of the next one.
@@ -128,6 +136,7 @@ impl HybridTrainer {
             kl,
             scores: ScoreMoments::default(),
             counters: Counters::default(),
+            lessons: None,
             unchecked_phase: None,
             version: 0,
             forbidden,

@@ -41,7 +41,7 @@ pub enum Visible {
     /// Query `i` sees the keys up to `s − t + i`: its own and all before. For passes without
     /// gradients, where backends have an operation for it.
     Causal,
-    /// Each query sees one run of keys that ends with its own.
+    /// Each query sees one run of keys.
     Spans(Spans),
     /// What a mask says.
     Unblocked(Blocked),

@@ -5,19 +5,27 @@ mod fused;
 
 use burn::tensor::Tensor;
 
-/// `input · weight`.
+/// `input · weight + bias`.
 ///
 /// # Shapes
 ///
-/// - `input`: `[n, in]`, `weight`: `[in, out]`
+/// - `input`: `[n, in]`, `weight`: `[in, out]`, `bias`: `[out]`
 /// - output: `[n, out]`
 #[must_use]
-pub fn linear(input: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+pub fn linear(input: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
     #[cfg(feature = "flex")]
-    if let Some(output) = fused::linear(input.clone(), weight.clone()) {
+    if let Some(output) = fused::linear(input.clone(), weight.clone(), bias.clone()) {
         return output;
     }
-    input.matmul(weight)
+    composed(input, weight, bias)
+}
+
+fn composed(input: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
+    let product = input.matmul(weight);
+    match bias {
+        Some(bias) => product + bias.unsqueeze(),
+        None => product,
+    }
 }
 
 #[cfg(test)]

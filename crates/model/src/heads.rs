@@ -10,7 +10,8 @@ mod freeze;
 mod head;
 
 pub use adapters::ParameterCounts;
-pub use files::{ExportError, HEADS, Task, lists_heads};
+pub use files::{ExportError, HEADS, Task, holds_language_model, lists_heads};
+pub(crate) use files::{LANGUAGE_MODEL, forget_heads};
 pub use freeze::Freeze;
 pub use head::{HeadConfig, Level};
 
@@ -30,6 +31,12 @@ pub struct MultiHead {
     /// Which projections of the trunk have adapters.
     #[module(skip)]
     adapters: Option<LoraPlan>,
+}
+
+/// Heads without their trunk, for a module that holds the trunk itself.
+#[derive(Module, Debug)]
+pub struct TaskHeads {
+    heads: Vec<Head>,
 }
 
 /// Heads that cannot stand on a trunk.
@@ -102,6 +109,19 @@ impl MultiHead {
         });
         let heads = heads.collect();
         Ok(Self { trunk, heads, adapters: None })
+    }
+
+    /// Heads that [`Self::into_parts`] took off, on the same trunk as it is now. A clone of a trunk
+    /// shares its weights, and what it computes has their gradients.
+    #[must_use]
+    pub fn standing(trunk: Trunk, heads: TaskHeads) -> Self {
+        Self { trunk, heads: heads.heads, adapters: None }
+    }
+
+    /// Trunk and heads, each on its own.
+    #[must_use]
+    pub fn into_parts(self) -> (Trunk, TaskHeads) {
+        (self.trunk, TaskHeads { heads: self.heads })
     }
 
     /// What the heads stand on.

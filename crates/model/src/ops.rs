@@ -30,11 +30,7 @@ use crate::config::{Activation, NormKind};
 pub fn linear(input: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
     let [b, t, inputs] = input.dims();
     let [_, outputs] = weight.dims();
-    let mut output = products::linear(input.reshape([b * t, inputs]), weight);
-    if let Some(bias) = bias {
-        output = output + bias.unsqueeze();
-    }
-    output.reshape([b, t, outputs])
+    products::linear(input.reshape([b * t, inputs]), weight, bias).reshape([b, t, outputs])
 }
 
 /// As [`linear`], through `packed` where it can be: the same weight laid out for few rows.

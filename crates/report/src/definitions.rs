@@ -43,11 +43,16 @@ impl Definition {
         is_placeholder.then(|| self.key.get(..prefix.len() + 1)).flatten()
     }
 
+    /// What stands in `key` in the place of the part in capitals.
+    pub fn name_in<'a>(&self, key: &'a str) -> Option<&'a str> {
+        self.prefix().and_then(|prefix| key.strip_prefix(prefix))
+    }
+
     /// The whole definition as one paragraph of plain text, without the marks of Markdown, and with
     /// the name that `key` has in the place of capitals.
     pub fn sentence(&self, key: &str) -> String {
         let mut text = self.estimator.replace('`', "");
-        if let Some(name) = self.prefix().and_then(|prefix| key.strip_prefix(prefix)) {
+        if let Some(name) = self.name_in(key) {
             text = text.replace("NAME", name);
         }
         if self.over != NONE {
@@ -93,7 +98,7 @@ const FAMILIES: &[(&str, &str, &str)] = &[
     (
         "heads",
         "Task heads",
-        "Written on every step of a run of task heads, for the task that it trains. NAME is the task.",
+        "Written on every step that trains task heads, for the task that it trains. NAME is the task.",
     ),
     ("kl", "Divergence", "How far the policy has moved, and by which phase."),
     ("eval", "Evaluation", "On held-out data: before, after, and every `[eval] every` steps."),

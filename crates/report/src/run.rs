@@ -88,6 +88,9 @@ pub struct Sample {
     /// What each leaf of the reward said.
     #[serde(default)]
     pub components: BTreeMap<String, Option<f64>>,
+    /// What each judge said, from which nothing learns.
+    #[serde(default)]
+    pub judges: BTreeMap<String, Option<f64>>,
 }
 
 /// Everything the page shows, as read from the files.

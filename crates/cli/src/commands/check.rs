@@ -2,9 +2,11 @@
 
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
-use hybrid::config::{self, AnyConfig, BYTE_TOKENIZER, HeadsConfig, InitSection, RunConfig};
+use hybrid::config::{
+    self, AnyConfig, BYTE_TOKENIZER, HeadsConfig, InitSection, RunConfig, TaskConfig,
+};
 use hybrid_assets::Kind;
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::config::DecoderConfig;
@@ -34,18 +36,26 @@ pub(crate) fn run(args: &CheckArgs, ui: &Ui) -> Result<()> {
     let config = match args.config.load()? {
         AnyConfig::Language(config) => config,
         AnyConfig::Heads(config) => {
-            let feedback = config.head.iter().filter_map(|head| head.feedback.as_ref());
-            for spec in feedback.filter_map(|feedback| feedback.reward.as_ref()) {
-                parts::check_reward(spec, ui)?;
-            }
+            check_feedback(&config.head, ui)?;
             return print_heads(&config, ui);
         }
     };
     if let Some(spec) = &config.reward {
         parts::check_reward(spec, ui)?;
     }
+    check_feedback(&config.head, ui)?;
+    for (name, spec) in &config.eval.judges {
+        parts::check_reward(spec, ui).with_context(|| format!("`eval.judges.{name}`"))?;
+    }
     let decoder = decoder(&config, ui)?;
     print(&config, decoder.as_ref(), ui)
+}
+
+/// Checks the rewards of the heads' predictions.
+fn check_feedback(heads: &[TaskConfig], ui: &Ui) -> Result<()> {
+    let feedback = heads.iter().filter_map(|head| head.feedback.as_ref());
+    let mut specs = feedback.filter_map(|feedback| feedback.reward.as_ref());
+    specs.try_for_each(|spec| parts::check_reward(spec, ui))
 }
 
 /// Prints the effective configuration, and the memory it needs where the model's sizes are known.

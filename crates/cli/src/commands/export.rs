@@ -8,6 +8,9 @@ use clap::Args;
 use hybrid::heads::Predictor;
 use hybrid::heads::task::TASKS;
 use hybrid::merge;
+use hybrid_data::tokenizer::Tokenizer;
+use hybrid_model::heads::holds_language_model;
+use hybrid_model::weights::{self, Checkpoint};
 use serde_json::json;
 
 use super::predict;
@@ -22,13 +25,14 @@ use crate::ui::Ui;
 
 The folder holds config.json, model.safetensors and the tokenizer, as `transformers` loads them with
 AutoModelForCausalLM.from_pretrained(\"./imdb-model\"). Of a run of task heads one head is written, as
-AutoModelForSequenceClassification, AutoModelForTokenClassification or the like loads it.")]
+AutoModelForSequenceClassification, AutoModelForTokenClassification or the like loads it. A run of both
+gives its language model, and a head by --task.")]
 pub(crate) struct ExportArgs {
     /// The run directory, whose newest complete checkpoint is taken; or a checkpoint
     run_dir: PathBuf,
     /// The folder to write; must be empty or absent
     dir: PathBuf,
-    /// Which head of a run of task heads; may be left out where it has one
+    /// Which head of a run of task heads; may be left out where it has one, and no language model
     #[arg(long, value_name = "NAME")]
     task: Option<String>,
 }
@@ -42,7 +46,10 @@ pub(crate) fn run(args: &ExportArgs, ui: &Ui) -> Result<()> {
         )));
     }
     let checkpoint = model::weights_path(from.clone())?;
-    if checkpoint.join(TASKS).is_file() {
+    let is_model = holds_language_model(&checkpoint) && args.task.is_none();
+    if is_model {
+        export_language_model(&checkpoint, to)?;
+    } else if checkpoint.join(TASKS).is_file() {
         export_head(&checkpoint, args.task.as_deref(), to)?;
     } else if args.task.is_some() {
         return Err(BadInput::error(format!(
@@ -58,6 +65,16 @@ pub(crate) fn run(args: &ExportArgs, ui: &Ui) -> Result<()> {
         return Ok(writeln!(out, "{}", json!({ "checkpoint": checkpoint, "dir": dir }))?);
     }
     Ok(writeln!(out, "{}", to.display())?)
+}
+
+/// Writes a language model without the heads that were trained beside it.
+fn export_language_model(checkpoint: &Path, to: &Path) -> Result<()> {
+    let device = DeviceChoice::default().open()?;
+    let decoder = weights::load(&Checkpoint::open(checkpoint)?, &device)?;
+    let tokenizer = Tokenizer::from_dir(checkpoint)?;
+    merge::check_empty(to)?;
+    weights::save(&decoder, to)?;
+    Ok(tokenizer.save(to)?)
 }
 
 /// Writes one head with its trunk.

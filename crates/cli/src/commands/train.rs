@@ -19,7 +19,8 @@ use crate::ui::Ui;
   hybrid train runs/low/config.toml --resume
   hybrid train heads.toml
 
-A file with a [[head]] table trains task heads, any other a language model.
+A file with a [[head]] table trains task heads, any other a language model; one with phases of SFT or
+PPO besides trains both on one trunk.
 
 The first Ctrl-C finishes the step and saves, the second ends at once. With --json the last line on
 stdout is one object: run_dir, steps, before, after.")]

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 use hybrid::config::{HeadsConfig, TaskConfig};
-use hybrid::heads::{HeadsParts, HeadsRun, TaskRows, TaskSources, example};
+use hybrid::heads::{HeadsParts, HeadsRun, TaskRows, TaskSources, TextLimit, example};
 use hybrid::run_dir::Environment;
 use hybrid_assets::Kind;
 use hybrid_data::config::Validation;
@@ -12,6 +12,7 @@ use hybrid_data::load::Source;
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::Trunk;
 use hybrid_model::heads::{Freeze, ParameterCounts};
+use hybrid_rewards::RewardTree;
 
 use super::events::Events;
 use super::progress::{Plan, Progress};
@@ -28,18 +29,10 @@ use crate::ui::Ui;
 /// Whatever is wrong with a name or with what it stands for.
 pub(crate) fn prepare(config: HeadsConfig, choice: DeviceChoice, ui: &Ui) -> Result<HeadsParts> {
     let device = choice.open()?;
-    let mut rewards = Vec::with_capacity(config.head.len());
-    for head in &config.head {
-        let spec = head.feedback.as_ref().and_then(|feedback| feedback.reward.as_ref());
-        rewards.push(spec.map(|spec| parts::reward(spec, choice, ui)).transpose()?);
-    }
+    let rewards = rewards(&config.head, choice, ui)?;
     let base = assets::resolve_model_path(&config.model.base, ui).context("`model.base`")?;
     let tokenizer = Tokenizer::from_path(&base)?;
-    let mut rows = Vec::with_capacity(config.head.len());
-    for (place, head) in config.head.iter().enumerate() {
-        let read = read_task(head, &tokenizer, config.train.max_length, config.seed, ui);
-        rows.push(read.with_context(|| format!("`head[{place}].data`"))?);
-    }
+    let rows = rows(&config.head, &tokenizer, config.train.limit(), config.seed, ui)?;
     let spinner = ui.spinner(&format!("loading {}", config.model.base));
     let trunk = Trunk::load(&base, &device.autodiff())?;
     spinner.finish_and_clear();
@@ -47,10 +40,37 @@ pub(crate) fn prepare(config: HeadsConfig, choice: DeviceChoice, ui: &Ui) -> Res
     Ok(HeadsParts { config, trunk, tokenizer, rows, rewards, environment })
 }
 
+/// Builds what the predictions of each head are worth, where its configuration says so.
+pub(super) fn rewards(
+    heads: &[TaskConfig],
+    choice: DeviceChoice,
+    ui: &Ui,
+) -> Result<Vec<Option<RewardTree>>> {
+    let reward = |head: &TaskConfig| {
+        let spec = head.feedback.as_ref().and_then(|feedback| feedback.reward.as_ref());
+        spec.map(|spec| parts::reward(spec, choice, ui)).transpose()
+    };
+    heads.iter().map(reward).collect()
+}
+
+/// Finds and reads the rows of every head.
+pub(super) fn rows(
+    heads: &[TaskConfig],
+    tokenizer: &Tokenizer,
+    limit: TextLimit,
+    seed: u64,
+    ui: &Ui,
+) -> Result<Vec<TaskRows>> {
+    let read = |(place, head)| {
+        read_task(head, tokenizer, limit, seed, ui).with_context(|| format!("`head[{place}].data`"))
+    };
+    heads.iter().enumerate().map(read).collect()
+}
+
 fn read_task(
     head: &TaskConfig,
     tokenizer: &Tokenizer,
-    max_length: usize,
+    limit: TextLimit,
     seed: u64,
     ui: &Ui,
 ) -> Result<TaskRows> {
@@ -66,7 +86,7 @@ fn read_task(
     let neutral = neutral.map(|name| find(name, &["train"])).collect::<Result<_>>()?;
     let sources = TaskSources { train: train.collect::<Result<_>>()?, validation, neutral };
     let spinner = ui.spinner(&format!("reading the data of {}", head.task));
-    let rows = example::read(head, &sources, tokenizer, max_length, seed)?;
+    let rows = example::read(head, &sources, tokenizer, limit, seed)?;
     spinner.finish_and_clear();
     Ok(rows)
 }

@@ -1,12 +1,14 @@
 //! What a run configuration names, found and read: model, references, data and reward.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use hybrid::RunParts;
 use hybrid::config::{BYTE_TOKENIZER, InitSection, RunConfig};
+use hybrid::heads::TextLimit;
 use hybrid::run::NamedModels;
 use hybrid::run_dir::Environment;
 use hybrid_assets::{Asset, Kind};
@@ -18,6 +20,7 @@ use hybrid_rewards::neural::Models;
 use hybrid_rewards::{BuildEnv, Registry, RewardTree};
 use serde_json::Value;
 
+use super::heads;
 use crate::commands::assets;
 use crate::device::{self, DeviceChoice};
 use crate::exit::BadInput;
@@ -32,6 +35,8 @@ use crate::ui::Ui;
 pub(crate) fn prepare(config: RunConfig, choice: DeviceChoice, ui: &Ui) -> Result<RunParts> {
     let device = choice.open()?;
     let reward = config.reward.as_ref().map(|spec| reward(spec, choice, ui)).transpose()?;
+    let head_rewards = heads::rewards(&config.head, choice, ui)?;
+    let judges = judges(&config.eval.judges, choice, ui)?;
     let located = Located::find(&config.data, |name, part| {
         let asset = assets::resolve(name, Kind::Data, ui)?;
         let splits: &[&str] = match part {
@@ -45,9 +50,27 @@ pub(crate) fn prepare(config: RunConfig, choice: DeviceChoice, ui: &Ui) -> Resul
     spinner.finish_and_clear();
     // What is trained records gradients; what it is held against does not.
     let Loaded { decoder, tokenizer } = start(&config, &device.clone().autodiff(), ui)?;
+    let heads = heads::rows(
+        &config.head,
+        &tokenizer,
+        TextLimit::new(config.train.max_length),
+        config.seed,
+        ui,
+    )?;
     let references = references(&config, &tokenizer, &device, ui)?;
     let environment = Environment::new(&choice.to_string(), &device::features());
-    Ok(RunParts { config, decoder, tokenizer, data, reward, references, environment })
+    Ok(RunParts {
+        config,
+        decoder,
+        tokenizer,
+        data,
+        reward,
+        heads,
+        head_rewards,
+        judges,
+        references,
+        environment,
+    })
 }
 
 /// The model that training starts from.
@@ -118,6 +141,19 @@ fn same_tokens(name: &str, theirs: &Tokenizer, ours: &Tokenizer) -> Result<()> {
         shown(theirs),
         shown(ours)
     )))
+}
+
+/// Builds the rewards of `eval.judges`.
+fn judges(
+    specs: &BTreeMap<String, Value>,
+    choice: DeviceChoice,
+    ui: &Ui,
+) -> Result<BTreeMap<String, RewardTree>> {
+    let judge = |(name, spec): (&String, &Value)| {
+        let judge = reward(spec, choice, ui).with_context(|| format!("`eval.judges.{name}`"))?;
+        Ok((name.clone(), judge))
+    };
+    specs.iter().map(judge).collect()
 }
 
 /// Builds the reward, fetching what it names; networks run on `device` where they name no other.

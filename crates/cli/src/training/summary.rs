@@ -18,6 +18,9 @@ const TOLD: [(&str, &str, usize); 4] = [
     ("eval/sft_loss", "SFT loss, nats a token", 4),
 ];
 
+/// Families of measurements of a language model whose names have a third part.
+const OF_LANGUAGE: [&str; 3] = ["reward", "judge", "judge_nulls"];
+
 /// The line for programs: `run_dir`, `steps`, `before`, `after`.
 pub(crate) fn as_json(outcome: &Outcome) -> Map<String, Value> {
     let names: Vec<String> = told(outcome).into_iter().map(|(name, ..)| name).collect();
@@ -66,22 +69,27 @@ fn rows(outcome: &Outcome) -> Vec<String> {
     told(outcome).iter().filter_map(row).collect()
 }
 
-/// What is told: the measurements of a language model, and those of every head, whose names hold
-/// their task's.
+/// What is told: the measurements of a language model, those of its judges, and those of every head,
+/// whose names hold their task's.
 fn told(outcome: &Outcome) -> Vec<(String, String, usize)> {
     let known = TOLD.map(|(name, label, decimals)| (name.to_owned(), label.to_owned(), decimals));
     let measured: BTreeSet<&str> =
         outcome.before.iter().chain(outcome.after.iter()).map(|(name, _)| name).collect();
+    let judge = |name: &&str| {
+        let label = format!("judge {}", name.strip_prefix("eval/judge/")?);
+        Some(((*name).to_owned(), label, 4))
+    };
+    let judges: Vec<_> = measured.iter().filter_map(judge).collect();
     let of_head = |name: &&str| {
         let own = name.strip_prefix("eval/").unwrap_or_default();
-        // A language model's are `eval/NAME` and `eval/reward/NAME`; ends of intervals stand in the log.
+        // A language model's are `eval/NAME` and those below; ends of intervals stand in the log.
         let metric = own.split_once('/').map(|(metric, _)| metric);
         let is_end = |metric: &str| metric.ends_with("_low") || metric.ends_with("_high");
-        metric.is_some_and(|metric| metric != "reward" && !is_end(metric))
+        metric.is_some_and(|metric| !OF_LANGUAGE.contains(&metric) && !is_end(metric))
     };
     let heads = measured.into_iter().filter(of_head).map(|name| {
         let label = name.strip_prefix("eval/").unwrap_or(name).replace('/', ", ");
         (name.to_owned(), label, 4)
     });
-    known.into_iter().chain(heads).collect()
+    known.into_iter().chain(judges).chain(heads).collect()
 }

@@ -272,6 +272,21 @@ fn phase_flips() -> Vec<Flip> {
     ]
 }
 
+fn heads_flips() -> Vec<Flip> {
+    let head = |more: Value| {
+        let mut head = json!({"task": "row", "kind": "classification", "data": {
+            "train": "DIR/rows.jsonl", "text": "prompt", "label": "completion"}});
+        head.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!([head])
+    };
+    let taught = || json!({"head": head(json!({})), "phase.1.heads_steps": 1});
+    vec![
+        flip("phase.heads_steps", taught(), json!(2)),
+        flip("head", taught(), head(json!({"label_smoothing": 0.1}))),
+        flip("heads", taught(), json!({"weighting": "uncertainty"})),
+    ]
+}
+
 fn record_flips() -> Vec<Flip> {
     let best = || {
         let best = json!({"metric": "eval/sft_loss", "mode": "min"});
@@ -286,6 +301,10 @@ fn record_flips() -> Vec<Flip> {
         alone("eval.max_new_tokens", json!(2)),
         alone("eval.temperature", json!(0.0)),
         flip("eval.batch_size", json!({"eval.sft_batches": 1}), json!(2)),
+        alone(
+            "eval.judges",
+            json!({"again": {"type": "length", "unit": "chars", "target": 3, "soft": 6}}),
+        ),
         flip("eval.sft_batches", json!({"eval.batch_size": 2}), json!(1)),
         alone("output.dir", json!("DIR/elsewhere")),
         alone("output.save_every", json!(1)),
@@ -468,11 +487,18 @@ fn documented() -> BTreeSet<String> {
 
 #[test]
 fn every_key_changes_what_a_run_does_or_leaves() {
-    let flips: Vec<Flip> =
-        [model_flips(), data_flips(), step_flips(), ppo_flips(), phase_flips(), record_flips()]
-            .into_iter()
-            .flatten()
-            .collect();
+    let flips: Vec<Flip> = [
+        model_flips(),
+        data_flips(),
+        step_flips(),
+        ppo_flips(),
+        phase_flips(),
+        heads_flips(),
+        record_flips(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let flipped: BTreeSet<String> = flips.iter().map(|flip| flip.key.to_owned()).collect();
     assert_eq!(flipped, documented(), "left: the table of this test, right: docs/config.md");
 

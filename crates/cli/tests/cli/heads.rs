@@ -117,6 +117,61 @@ fn heads_are_trained_asked_and_exported() {
     assert!(!Path::new(&other).exists());
 }
 
+/// What makes [`RUN`] one of a language model, too.
+const BESIDE: [&str; 7] = [
+    "data={train = \"DIR/said.jsonl\", validation = 4}",
+    "reward.type=bleu",
+    "rollout={batch_size = 4, max_new_tokens = 4}",
+    "ppo.minibatch_size=4",
+    "eval.prompts=2",
+    "phase=[{kind = \"sft\", steps = 2}, {kind = \"hybrid\", cycles = 30, heads_steps = 2}]",
+    "output.merge_every=40",
+];
+
+#[test]
+fn a_language_model_with_heads_is_trained_asked_and_exported() {
+    let bench = Bench::new();
+    let (file, run) = (bench.place("run.toml"), bench.place("run"));
+    let row = |n: usize| json!({ "prompt": format!("{n}:"), "completion": " y y" });
+    let rows: String = (0..16).map(|n| format!("{}\n", row(n))).collect();
+    std::fs::write(bench.path().join("said.jsonl"), rows).unwrap();
+    let folder = bench.path().to_str().unwrap();
+    let mut args = vec!["train".to_owned(), file, "--json".to_owned()];
+    for change in BESIDE {
+        args.extend(["--set".to_owned(), change.replace("DIR", folder)]);
+    }
+    let checked = [&["check".to_owned()], &args[1..]].concat();
+    assert_eq!(hybrid(&checked).json()["steps"], 92);
+    let trained = hybrid(&args).json();
+    assert_eq!(trained["steps"], 92);
+    let after = &trained["after"];
+    assert!(after["eval/accuracy/mood"].as_f64().unwrap() >= 0.9, "{trained}");
+    assert!(after["eval/score_mean"].is_number() && after["eval/mse/length"].is_number());
+    let report = std::fs::read_to_string(Path::new(&run).join("report.html")).unwrap();
+    assert!(report.contains("eval/accuracy/mood") && report.contains("eval/score_mean"));
+
+    let said = hybrid(&["predict", &run, "--task", "mood", "--text", "99 yes"]).data();
+    assert!(said.starts_with("good "), "{said}");
+    let written = ["--prompt", "3:", "--max-new-tokens", "4", "--greedy", "--json"];
+    let generate = |model: &str| hybrid(&[&["generate", model][..], &written].concat()).data();
+    let text = generate(&run);
+
+    // Without `--task` it is the language model, and nothing says that there were heads.
+    let (model, head) = (bench.place("model"), bench.place("mood"));
+    assert_eq!(hybrid(&["export", &run, &model]).data(), format!("{model}\n"));
+    assert_eq!(generate(&model), text);
+    assert_eq!(generate(&bench.place("run/merged")), text);
+    for folder in [&model, &bench.place("run/merged")] {
+        let config = std::fs::read_to_string(Path::new(folder).join("config.json")).unwrap();
+        assert!(config.contains("LlamaForCausalLM") && !config.contains("hybrid_"), "{config}");
+        let headless = hybrid(&["predict", folder, "--text", "a"]).bad_input();
+        assert!(headless.contains("has no task heads"), "{headless}");
+    }
+    assert_eq!(hybrid(&["export", &run, &head, "--task", "mood"]).data(), format!("{head}\n"));
+    let config = std::fs::read_to_string(Path::new(&head).join("config.json")).unwrap();
+    assert!(config.contains("LlamaForSequenceClassification") && !config.contains("hybrid_"));
+}
+
 #[test]
 fn adapters_are_trained_kept_and_merged() {
     let bench = Bench::new();

@@ -279,8 +279,8 @@ fn ctrl_c_finishes_the_step_and_saves() {
 
 #[test]
 fn the_quickstart_knows_what_it_cannot_do() {
-    let message = hybrid(&["quickstart", "--reward", "head"]).bad_input();
-    insta::assert_snapshot!(message, @"error: `--reward head` comes with task heads, which this version does not have; leave it out to score by `lexicon`");
+    let message = hybrid(&["quickstart", "--heads", "runs/mood"]).bad_input();
+    insta::assert_snapshot!(message, @"error: `--heads` names a run to score by, but the word list scores; add `--reward head`");
     assert!(hybrid(&["quickstart", "--minutes", "0"]).bad_input().contains("above 0"));
 }
 

@@ -1,6 +1,7 @@
 //! What the types and the single tables cannot say: ranges, and what must fit together.
 
 use super::error::{ConfigError, Place};
+use super::heads::check_tasks;
 use super::output::OutputConfig;
 use super::{PhaseConfig, RunConfig};
 
@@ -68,6 +69,7 @@ pub(super) fn check(config: &RunConfig) -> Result<(), Problem> {
     config.optim.validate().map_err(|error| within("optim")(&error))?;
     config.ppo.validate().map_err(|error| within("ppo")(&error))?;
     phases(config)?;
+    heads(config)?;
     data(config)?;
     if config.has_ppo() {
         ppo(config)?;
@@ -97,6 +99,36 @@ fn phases(config: &RunConfig) -> Result<(), Problem> {
     }
     let mut phases = config.phase.iter().enumerate();
     phases.try_for_each(|(index, phase)| phase.validate(&format!("phase[{index}]")))
+}
+
+/// Task heads and what trains them need one another.
+fn heads(config: &RunConfig) -> Result<(), Problem> {
+    let place = config.phase.iter().position(PhaseConfig::has_heads);
+    match place {
+        None if config.head.is_empty() => return Ok(()),
+        None => {
+            let text = "no phase trains the `[[head]]` of this run of a language model: add a \
+                        `[[phase]]` with `kind = \"heads\"`, or `heads_steps` to a `hybrid` phase";
+            return Err(Problem::new("head", text));
+        }
+        Some(place) if config.head.is_empty() => {
+            let key = format!("phase[{place}]");
+            let text = format!(
+                "`{key}` trains task heads, but there is no `[[head]]`: add one, as `[[head]]`, \
+                 `task = \"sentiment\"`, `kind = \"classification\"`"
+            );
+            return Err(Problem::new(&key, text));
+        }
+        Some(_) => {}
+    }
+    if !config.has_sft() && !config.has_ppo() {
+        let text = "no phase trains the language model: add one of kind `sft`, `ppo` or `hybrid`; a \
+                    file whose phases are all of kind `heads` is a run of task heads, which \
+                    `config::load_any` reads";
+        return Err(Problem::new("phase", text));
+    }
+    config.heads.check()?;
+    check_tasks(&config.head)
 }
 
 /// A run without SFT needs prompts only.
@@ -170,7 +202,8 @@ fn scheduler(config: &RunConfig) -> Result<(), Problem> {
 }
 
 /// The first parts of the metrics' names.
-const FAMILIES: &[&str] = &["rollout", "reward", "ppo", "kl", "sft", "optim", "eval", "time"];
+const FAMILIES: &[&str] =
+    &["rollout", "reward", "ppo", "kl", "sft", "heads", "optim", "eval", "time"];
 
 /// Every metric that the configuration waits for must be one that the run writes.
 fn metrics(config: &RunConfig) -> Result<(), Problem> {
@@ -191,6 +224,15 @@ fn metrics(config: &RunConfig) -> Result<(), Problem> {
     }
 }
 
+/// Whether a metric is that of a judge that the run does not have.
+fn unknown_judge(config: &RunConfig, name: &str) -> bool {
+    let judges = &config.eval.judges;
+    ["eval/judge/", "eval/judge_nulls/"]
+        .into_iter()
+        .filter_map(|family| name.strip_prefix(family))
+        .any(|judge| !judges.contains_key(judge))
+}
+
 /// Whether the run, or the phase, writes a metric, as far as its family tells.
 fn metric(
     config: &RunConfig,
@@ -206,17 +248,22 @@ fn metric(
     };
     let has_ppo = phase.map_or(config.has_ppo(), PhaseConfig::has_ppo);
     let has_sft = phase.map_or(config.has_sft(), PhaseConfig::has_sft);
+    let has_heads = phase.map_or(config.has_heads(), PhaseConfig::has_heads);
     let place = if phase.is_some() { "the phase" } else { "the run" };
     let missing = match family {
         "rollout" | "reward" | "ppo" | "kl" if !has_ppo => {
             format!("{place} has no PPO updates")
         }
         "sft" if !has_sft => format!("{place} has no SFT steps"),
+        "heads" if !has_heads => format!("{place} trains no task heads"),
         "eval" if phase.is_some() && config.eval.every == 0 => {
             "`eval.every` is 0, so nothing is measured during a phase; set it".to_owned()
         }
         "eval" if name == "eval/sft_loss" && config.data.validation.is_none() => {
             "`data.validation` is missing, so no demonstrations are held out; set it".to_owned()
+        }
+        "eval" if unknown_judge(config, name) => {
+            "`eval.judges` has no judge of this name; add it".to_owned()
         }
         _ => return Ok(()),
     };

@@ -1,6 +1,9 @@
 //! The `[eval]` table: measuring on held-out data.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::check::Problem;
 
@@ -24,6 +27,11 @@ pub struct EvalConfig {
     /// Batches of held-out demonstrations for `eval/sft_loss`; absent means all, 0 none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sft_batches: Option<usize>,
+    /// Rewards by name that score the same answers as `reward` does and from which nothing learns, as
+    /// `{ lexicon = { type = "sentiment" } }`: where the reward rises and they do not, the policy has
+    /// found a hole in the reward. A name is of letters, digits, `_` and `-`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub judges: BTreeMap<String, Value>,
 }
 
 impl Default for EvalConfig {
@@ -36,6 +44,7 @@ impl Default for EvalConfig {
             temperature: 1.0,
             batch_size: 16,
             sft_batches: None,
+            judges: BTreeMap::new(),
         }
     }
 }
@@ -54,6 +63,15 @@ impl EvalConfig {
             let value = self.temperature.to_string();
             let allowed = "a finite number of at least 0";
             return Err(Problem::range("eval.temperature", &value, allowed));
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let odd = self.judges.keys().find(|name| name.is_empty() || !name.chars().all(plain));
+        if let Some(name) = odd {
+            let text = format!(
+                "a judge of `eval.judges` is called `{name}`, must be called by letters, digits, `_` \
+                 and `-`"
+            );
+            return Err(Problem::new("eval.judges", text));
         }
         Ok(())
     }

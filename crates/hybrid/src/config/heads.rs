@@ -1,4 +1,4 @@
-//! A run that trains task heads: the file that has a `[[head]]` table.
+//! A run that trains task heads alone: the file that has a `[[head]]` table and no phase of SFT or PPO.
 //!
 //! It shares `seed`, `[optim]` and the meaning of `[output]` with the run of a language model; all
 //! else is its own.
@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use super::check::{Problem, chain};
 use super::error::{ConfigError, Place};
 use super::train::OnNonFinite;
+use crate::heads::{TextLimit, TruncationSide};
 
-pub use task::{ClassWeights, FeedbackConfig, NeutralData, TaskConfig, TaskData};
+pub use task::{ClassWeights, FeedbackConfig, NeutralData, PairsData, TaskConfig, TaskData};
 
 /// Everything about a run of task heads. The same seed, configuration and device give the same
 /// bytes.
@@ -77,6 +78,52 @@ pub struct MixingConfig {
     pub order: Option<LevelOrder>,
 }
 
+impl MixingConfig {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        if let Mixing::Temperature { temperature } = self.mixing
+            && !(temperature >= 1.0 && temperature.is_finite())
+        {
+            let key = "heads.mixing.temperature.temperature";
+            return Err(Problem::range(
+                key,
+                &temperature.to_string(),
+                "a finite number of at least 1",
+            ));
+        }
+        match self.order {
+            Some(LevelOrder::Join { steps: 0 } | LevelOrder::Cycle { steps: 0 }) => {
+                Err(Problem::range("heads.order", "of 0 steps", "of at least 1"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Every `[[head]]`, and that they are not alike.
+pub(super) fn check_tasks(heads: &[TaskConfig]) -> Result<(), Problem> {
+    if heads.is_empty() {
+        let text = "there is no `[[head]]`: say what to learn, as `[[head]]`, \
+                    `task = \"sentiment\"`, `kind = \"classification\"`";
+        return Err(Problem::new("head", text));
+    }
+    for (place, head) in heads.iter().enumerate() {
+        let key = format!("head[{place}]");
+        head.check(&key)?;
+        if heads.iter().take(place).any(|other| other.task == head.task) {
+            let text = format!("`{key}.task` is `{}`, which another head is, too", head.task);
+            return Err(Problem::new(&format!("{key}.task"), text));
+        }
+    }
+    if heads.iter().all(|head| head.weight == 0.0) {
+        return Err(Problem::range("head[0].weight", "0", "above 0 for some head"));
+    }
+    Ok(())
+}
+
 /// Batches, and what to do when numbers break.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -86,10 +133,23 @@ pub struct HeadsTrain {
     /// Most tokens that go through the trunk at once, padding counted; gradients add up to the same
     /// step whatever it is. At least 1.
     pub micro_tokens: usize,
-    /// Most tokens of a text, special tokens counted; what is longer loses its end. At least 4.
+    /// Most tokens of a text, special tokens counted; `truncation_side` says what longer ones lose.
+    /// At least 4.
     pub max_length: usize,
+    /// Where longer texts are cut: `right`, `left`, or `middle`, which keeps a quarter from the
+    /// beginning and the rest from the end (Sun et al. 2019, arXiv 1905.05583). Rows of words always
+    /// lose their end.
+    pub truncation_side: TruncationSide,
     /// What a loss or gradient that is NaN or infinite does: `abort` or `skip`.
     pub on_non_finite: OnNonFinite,
+}
+
+impl HeadsTrain {
+    /// How long a text may be.
+    #[must_use]
+    pub fn limit(&self) -> TextLimit {
+        TextLimit { max_length: self.max_length, side: self.truncation_side }
+    }
 }
 
 impl Default for HeadsTrain {
@@ -98,6 +158,7 @@ impl Default for HeadsTrain {
             batch_size: 32,
             micro_tokens: 4096,
             max_length: 256,
+            truncation_side: TruncationSide::Right,
             on_non_finite: OnNonFinite::Abort,
         }
     }
@@ -135,10 +196,12 @@ impl HeadsPhaseKind {
     }
 }
 
-/// Measuring on held-out rows, before the first step, during, and after the last.
+/// Measuring on held-out rows: before the first step, during, and after the last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HeadsEval {
+    /// Whether to measure before the first step, too.
+    pub before: bool,
     /// Steps between two measurements; 0 measures at the start and the end only.
     pub every: usize,
     /// Most held-out rows of a task that are measured; absent means all. At least 1.
@@ -154,7 +217,7 @@ pub struct HeadsEval {
 
 impl Default for HeadsEval {
     fn default() -> Self {
-        Self { every: 0, rows: None, patience: None, min_delta: 0.0 }
+        Self { before: true, every: 0, rows: None, patience: None, min_delta: 0.0 }
     }
 }
 
@@ -264,8 +327,8 @@ impl HeadsConfig {
         if self.output.dir.as_os_str().is_empty() {
             return Err(Problem::range("output.dir", "empty", "a folder, as `runs/mood`"));
         }
-        self.mixing()?;
-        self.tasks()?;
+        self.heads.check()?;
+        check_tasks(&self.head)?;
         self.phases()
     }
 
@@ -298,45 +361,6 @@ impl HeadsConfig {
             let text = "`eval.patience` waits for measurements, but `eval.every` is 0, so none is \
                         made during the run; set it";
             return Err(Problem::new("eval.patience", text));
-        }
-        Ok(())
-    }
-
-    fn mixing(&self) -> Result<(), Problem> {
-        if let Mixing::Temperature { temperature } = self.heads.mixing
-            && !(temperature >= 1.0 && temperature.is_finite())
-        {
-            let key = "heads.mixing.temperature.temperature";
-            return Err(Problem::range(
-                key,
-                &temperature.to_string(),
-                "a finite number of at least 1",
-            ));
-        }
-        match self.heads.order {
-            Some(LevelOrder::Join { steps: 0 } | LevelOrder::Cycle { steps: 0 }) => {
-                Err(Problem::range("heads.order", "of 0 steps", "of at least 1"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn tasks(&self) -> Result<(), Problem> {
-        if self.head.is_empty() {
-            let text = "there is no `[[head]]`: say what to learn, as `[[head]]`, \
-                        `task = \"sentiment\"`, `kind = \"classification\"`";
-            return Err(Problem::new("head", text));
-        }
-        for (place, head) in self.head.iter().enumerate() {
-            let key = format!("head[{place}]");
-            head.check(&key)?;
-            if self.head.iter().take(place).any(|other| other.task == head.task) {
-                let text = format!("`{key}.task` is `{}`, which another head is, too", head.task);
-                return Err(Problem::new(&format!("{key}.task"), text));
-            }
-        }
-        if self.head.iter().all(|head| head.weight == 0.0) {
-            return Err(Problem::range("head[0].weight", "0", "above 0 for some head"));
         }
         Ok(())
     }

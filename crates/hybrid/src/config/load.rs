@@ -11,7 +11,7 @@ use super::json::{self, BadValue, Format};
 use super::legacy::{self, Renamed};
 use super::overrides::Override;
 use super::path::{KeyPath, Part};
-use super::{HeadsConfig, RunConfig, unknown};
+use super::{HeadsConfig, PhaseKind, RunConfig, unknown};
 
 /// Reads the TOML or JSON file at `path`, lets the overrides replace values in order, and checks the
 /// whole.
@@ -40,9 +40,9 @@ pub fn parse(text: &str, path: &Path, overrides: &[Override]) -> Result<RunConfi
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "there is one a program")]
 pub enum AnyConfig {
-    /// A language model is trained.
+    /// A language model is trained, task heads beside it or not.
     Language(RunConfig),
-    /// Task heads are trained: the file has a `[[head]]` table.
+    /// Task heads are trained: the file has a `[[head]]` table, and no phase of SFT or PPO.
     Heads(HeadsConfig),
 }
 
@@ -67,10 +67,18 @@ pub fn parse_any(
 ) -> Result<AnyConfig, ConfigError> {
     let mut reader = Reader::new(text, path, overrides);
     let root = reader.root()?;
-    if root.contains_key("head") {
+    if root.contains_key("head") && !trains_language_model(&root) {
         return reader.configuration(root, HeadsConfig::check).map(AnyConfig::Heads);
     }
     reader.configuration(root, check::check).map(AnyConfig::Language)
+}
+
+/// Whether a phase is of a kind that only the run of a language model has.
+fn trains_language_model(root: &Map<String, Value>) -> bool {
+    let phases = root.get("phase").and_then(Value::as_array);
+    let kinds = phases.into_iter().flatten().filter_map(|phase| phase.get("kind")?.as_str());
+    let own = [PhaseKind::Sft, PhaseKind::Ppo, PhaseKind::Hybrid];
+    kinds.into_iter().any(|kind| own.iter().any(|own| own.name() == kind))
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {

@@ -46,12 +46,13 @@ pub fn estimate(run: &RunConfig, decoder: &DecoderConfig) -> MemoryEstimate {
     let weights = parameters.saturating_mul(F32);
 
     let rows = if has_ppo { run.ppo.minibatch_size } else { run.train.batch_size };
-    let rows = rows.max(if run.has_sft() { run.train.batch_size } else { 0 });
+    let is_supervised = run.has_sft() || run.has_heads();
+    let rows = rows.max(if is_supervised { run.train.batch_size } else { 0 });
     let length = run.train.max_length.min(decoder.max_positions);
     let micro_batch = run.train.micro_batch.sequences(run.train.max_length, rows);
     let gradients = weights.saturating_mul(if micro_batch < rows { 2 } else { 1 });
 
-    let states = if has_ppo && run.has_sft() && !run.train.shared_optimizer { 2.0 } else { 1.0 };
+    let states = if has_ppo && is_supervised && !run.train.shared_optimizer { 2.0 } else { 1.0 };
     let optimizer = (parameters as f64 * state_bytes(run) * states) as u64;
     let references = if has_ppo { count(reference_models(run)) } else { 0 };
     let reference = trunk.saturating_mul(F32).saturating_mul(references);

@@ -6,22 +6,26 @@ use serde::{Deserialize, Serialize};
 use super::check::Problem;
 use super::plateau::UntilConfig;
 use super::schedule::{Curriculum, Schedule};
+use super::unknown::listed;
 
-/// One phase of a run. A step is one SFT optimizer step or one whole PPO update.
+/// One phase of a run. A step is one optimizer step of SFT or of the heads, or one whole PPO update.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhaseConfig {
     /// What the phase does.
     pub kind: PhaseKind,
-    /// Steps of an `sft` or `ppo` phase. At least 1.
+    /// Steps of an `sft`, `ppo` or `heads` phase. At least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
-    /// Cycles of a `hybrid` phase: SFT steps, then PPO steps. At least 1.
+    /// Cycles of a `hybrid` phase: SFT steps, then those of the heads, then PPO steps. At least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cycles: Option<usize>,
-    /// SFT steps of a cycle; absent means 1, or 0 with `mix`.
+    /// SFT steps of a cycle; absent means 1, or 0 with `mix` or `heads_steps`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sft_steps: Option<usize>,
+    /// Steps of the task heads in a cycle; absent means 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads_steps: Option<usize>,
     /// PPO updates of a cycle; absent means 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ppo_steps: Option<usize>,
@@ -49,6 +53,8 @@ pub enum PhaseKind {
     Ppo,
     /// Both, in cycles or in one loss.
     Hybrid,
+    /// Trains the task heads, and the model under them.
+    Heads,
 }
 
 impl PhaseKind {
@@ -59,6 +65,7 @@ impl PhaseKind {
             Self::Sft => "sft",
             Self::Ppo => "ppo",
             Self::Hybrid => "hybrid",
+            Self::Heads => "heads",
         }
     }
 }
@@ -88,12 +95,19 @@ pub enum PhasePlan {
         /// Updates, each a rollout and all its epochs.
         steps: usize,
     },
+    /// This many steps of the task heads.
+    Heads {
+        /// Optimizer steps.
+        steps: usize,
+    },
     /// Cycles of both.
     Hybrid {
         /// Cycles.
         cycles: usize,
         /// What each consists of.
         steps: CycleSteps,
+        /// Steps of the task heads in each, after those of SFT.
+        heads: usize,
         /// The SFT loss inside the PPO update.
         mix: Option<MixConfig>,
     },
@@ -153,6 +167,7 @@ impl PhaseConfig {
             steps: None,
             cycles: None,
             sft_steps: None,
+            heads_steps: None,
             ppo_steps: None,
             mix: None,
             curriculum: None,
@@ -169,15 +184,19 @@ impl PhaseConfig {
         match self.kind {
             PhaseKind::Sft => PhasePlan::Sft { steps },
             PhaseKind::Ppo => PhasePlan::Ppo { steps },
+            PhaseKind::Heads => PhasePlan::Heads { steps },
             PhaseKind::Hybrid => PhasePlan::Hybrid {
                 cycles: self.cycles.unwrap_or(0),
                 steps: match &self.curriculum {
                     Some(curriculum) => CycleSteps::Curriculum(curriculum.clone()),
                     None => CycleSteps::Fixed {
-                        sft: self.sft_steps.unwrap_or(usize::from(self.mix.is_none())),
+                        sft: self.sft_steps.unwrap_or(usize::from(
+                            self.mix.is_none() && self.heads_steps.is_none(),
+                        )),
                         ppo: self.ppo_steps.unwrap_or(1),
                     },
                 },
+                heads: self.heads_steps.unwrap_or(0),
                 mix: self.mix.clone(),
             },
         }
@@ -188,7 +207,17 @@ impl PhaseConfig {
         match self.plan() {
             PhasePlan::Sft { steps } => (steps, 0),
             PhasePlan::Ppo { steps } => (0, steps),
+            PhasePlan::Heads { .. } => (0, 0),
             PhasePlan::Hybrid { cycles, steps, .. } => steps.total(cycles),
+        }
+    }
+
+    /// Steps of the task heads if the phase does not end early.
+    fn heads_steps(&self) -> usize {
+        match self.plan() {
+            PhasePlan::Heads { steps } => steps,
+            PhasePlan::Hybrid { cycles, heads, .. } => heads.saturating_mul(cycles),
+            PhasePlan::Sft { .. } | PhasePlan::Ppo { .. } => 0,
         }
     }
 
@@ -196,7 +225,7 @@ impl PhaseConfig {
     #[must_use]
     pub fn total_steps(&self) -> usize {
         let (sft, ppo) = self.steps_by_kind();
-        sft.saturating_add(ppo)
+        sft.saturating_add(ppo).saturating_add(self.heads_steps())
     }
 
     /// PPO updates of the phase if it does not end early.
@@ -215,6 +244,12 @@ impl PhaseConfig {
     #[must_use]
     pub fn has_sft(&self) -> bool {
         self.steps_by_kind().0 > 0 || self.mix.is_some()
+    }
+
+    /// Whether the phase trains task heads.
+    #[must_use]
+    pub fn has_heads(&self) -> bool {
+        self.heads_steps() > 0
     }
 
     pub(super) fn validate(&self, key: &str) -> Result<(), Problem> {
@@ -250,7 +285,7 @@ impl PhaseConfig {
         }
         if self.total_steps() == 0 {
             let text =
-                format!("`{key}` has no SFT and no PPO steps in its cycles; give one of them");
+                format!("`{key}` has no SFT, heads or PPO steps in its cycles; give one of them");
             return Err(Problem::new(key, text));
         }
         Ok(())
@@ -274,11 +309,12 @@ impl PhaseConfig {
 
     /// Refuses keys that a phase of this kind does not take.
     fn keys_fit(&self, key: &str) -> Result<(), Problem> {
-        use PhaseKind::{Hybrid, Ppo, Sft};
-        let given: [(&str, bool, &[PhaseKind]); 7] = [
-            ("steps", self.steps.is_some(), &[Sft, Ppo]),
+        use PhaseKind::{Heads, Hybrid, Ppo, Sft};
+        let given: [(&str, bool, &[PhaseKind]); 8] = [
+            ("steps", self.steps.is_some(), &[Sft, Ppo, Heads]),
             ("cycles", self.cycles.is_some(), &[Hybrid]),
             ("sft_steps", self.sft_steps.is_some(), &[Hybrid]),
+            ("heads_steps", self.heads_steps.is_some(), &[Hybrid]),
             ("ppo_steps", self.ppo_steps.is_some(), &[Hybrid]),
             ("mix", self.mix.is_some(), &[Hybrid]),
             ("curriculum", self.curriculum.is_some(), &[Hybrid]),
@@ -288,9 +324,9 @@ impl PhaseConfig {
             if kinds.contains(&self.kind) {
                 continue;
             }
-            let kinds: Vec<_> = kinds.iter().map(|kind| format!("`{}`", kind.name())).collect();
+            let kinds: Vec<_> = kinds.iter().map(|kind| kind.name().to_owned()).collect();
             let own = if self.kind == Hybrid { "`cycles`" } else { "`steps`" };
-            let (kinds, this) = (kinds.join(" and "), self.kind.name());
+            let (kinds, this) = (listed(&kinds, "and"), self.kind.name());
             let text = format!(
                 "`{key}.{name}` belongs to phases of kind {kinds}, this one is `{this}`: remove it; \
                  the length of this phase is {own}"

@@ -121,7 +121,7 @@ fn the_effective_configuration_reads_back_to_the_same() {
             {"kind": "hybrid", "cycles": 7, "mix": {"sft_coef": {"from": 1, "to": 0.1, "warmup": 2}}},
             {"kind": "ppo", "steps": 4, "reference": [{"model": "run_start", "weight": 1.0}]},
         ],
-        "eval": {"every": 5, "max_new_tokens": 7},
+        "eval": {"every": 5, "max_new_tokens": 7, "judges": {"l": {"type": "length", "max": 3}}},
         "output": {"keep_best": {"metric": "eval/score_mean"}, "merge_every": 3, "merge_ema": 0.99},
     });
     for config in [
@@ -147,7 +147,7 @@ fn a_micro_batch_fits_the_tokens_and_the_rows() {
 
 #[test]
 fn unknown_keys_are_refused_at_every_depth() {
-    insta::assert_snapshot!(example_with("seed = 42", "sead = 42"), @"run.toml:2:1: `sead` is not known: did you mean `seed`? the configuration takes `seed`, `model`, `data`, `train`, `sft`, `rollout`, `optim`, `ppo`, `reward`, `phase`, `eval` and `output`");
+    insta::assert_snapshot!(example_with("seed = 42", "sead = 42"), @"run.toml:2:1: `sead` is not known: did you mean `seed`? the configuration takes `seed`, `model`, `data`, `train`, `sft`, `rollout`, `optim`, `ppo`, `reward`, `head`, `heads`, `phase`, `eval` and `output`");
     insta::assert_snapshot!(example_with("clip_range", "clip_rnage"), @"run.toml:33:1: `ppo.clip_rnage` is not known: did you mean `ppo.clip_range`? `ppo` takes `estimator`, `baseline`, `epochs`, `minibatch_size`, `clip_range`, `value_clip_range`, `value_coef`, `entropy_coef`, `gamma`, `gae_lambda`, `dual_clip`, `target_kl`, `max_ratio`, `whiten_rewards`, `whiten_advantages`, `whiten_scope`, `kl`, `scores`, `missing_eos_penalty`, `truncated`, `score_at`, `critic`, `critic_warmup_steps`, `reference` and `compat`");
     insta::assert_snapshot!(example_with("target = 6.0", "tagret = 6.0"), @"run.toml:35:40: `ppo.kl.tagret` is not known: did you mean `ppo.kl.target`? `ppo.kl` takes `placement`, `estimator`, `kind`, `coef`, `target`, `horizon`, `error_clip` and `clip`");
     insta::assert_snapshot!(example_with("steps = 200", "stebs = 200"), @"run.toml:42:1: `phase[0].stebs` is not known: did you mean `phase[0].steps`? `phase[0]` takes `kind`, `steps`, `cycles`, `sft_steps`, `ppo_steps`, `mix`, `curriculum`, `until` and `reference`");
@@ -162,7 +162,7 @@ fn values_of_the_wrong_type_are_named() {
     insta::assert_snapshot!(example_with("micro_batch = 4", "micro_batch = \"all\""), @r#"run.toml:14:1: `train.micro_batch`: invalid value: string "all", expected a number of sequences, or "auto""#);
     insta::assert_snapshot!(example_with("lr = 2e-5", "lr = nan"), @"run.toml:26:1: `optim.lr` is NaN, must be a finite number");
     insta::assert_snapshot!(example_with("lr = 2e-5", "lr = 2020-01-01"), @"run.toml:26:1: `optim.lr` is a date, which no key takes; put it in quotes to make it a text");
-    insta::assert_snapshot!(example_with("kind = \"hybrid\"", "kind = \"hybird\""), @"run.toml:45:1: `phase[1].kind` is `hybird`: did you mean `hybrid`? it takes `sft`, `ppo` or `hybrid`");
+    insta::assert_snapshot!(example_with("kind = \"hybrid\"", "kind = \"hybird\""), @"run.toml:45:1: `phase[1].kind` is `hybird`: did you mean `hybrid`? it takes `sft`, `ppo`, `hybrid` or `heads`");
     insta::assert_snapshot!(example_with("kind = \"hybrid\"", ""), @"run.toml:44:1: `phase[1]` lacks `kind`");
     insta::assert_snapshot!(error("phase = 5"), @"run.toml:1:1: `phase`: invalid type: integer `5`, expected an array");
     insta::assert_snapshot!(error("train = 5"), @"run.toml:1:1: `train`: invalid type: integer `5`, expected a table");
@@ -189,7 +189,7 @@ fn what_does_not_fit_together_is_refused() {
     insta::assert_snapshot!(
         example_with("kl = {", "kl = { placement = \"loss\", estimator = \"k1\","), @r#"run.toml:35:1: `ppo.kl.estimator = "k1"` and `kl.placement = "loss"` cannot be used together: the gradient of k1 in a loss is the mean of grad log pi, which is 0 in expectation: it would only add noise; set `kl.estimator` to "k2" (the gradient of the KL) or "k3_plus", or `kl.placement = "reward"`"#);
     insta::assert_snapshot!(
-        example_with("[output]", "[output]\nkeep_best.metric = \"score_mean\""), @"run.toml:51:11: `output.keep_best.metric` is `score_mean`, must be the name of a metric, one of rollout/…, reward/…, ppo/…, kl/…, sft/…, optim/…, eval/…, time/… (see `docs/metrics.md`)");
+        example_with("[output]", "[output]\nkeep_best.metric = \"score_mean\""), @"run.toml:51:11: `output.keep_best.metric` is `score_mean`, must be the name of a metric, one of rollout/…, reward/…, ppo/…, kl/…, sft/…, heads/…, optim/…, eval/…, time/… (see `docs/metrics.md`)");
     insta::assert_snapshot!(example_with("[output]", "[output]\nmerge_ema = 0.9"), @"run.toml:51:1: `output.merge_ema` has no effect without `output.merge_every`: say how often the averaged weights are written");
     insta::assert_snapshot!(
         example_with("cycles = 100", "cycles = 100\nuntil = { metric = \"eval/sft_loss\", patience = 2 }"),
@@ -219,6 +219,24 @@ fn a_reward_is_kept_as_it_is_written() {
 }
 
 #[test]
+fn judges_have_plain_names_and_metrics_of_their_own() {
+    let judged =
+        |more: &str| EXAMPLE.replace("[output]", &format!("[eval]\nevery = 5\n{more}\n[output]"));
+    let config = good(&judged("judges.lexicon = { type = \"sentiment\" }"));
+    assert_eq!(config.eval.judges["lexicon"], serde_json::json!({"type": "sentiment"}));
+    insta::assert_snapshot!(error(&judged("judges.\"a/b\" = { type = \"sentiment\" }")), @"");
+    insta::assert_snapshot!(error(&judged("judges.\"\" = { type = \"sentiment\" }")), @"");
+    // A run may end when a judge is no longer content, if there is such a judge.
+    let until = |name: &str| {
+        let until = format!("until = {{ metric = \"eval/judge/{name}\", patience = 2 }}");
+        judged("judges.lexicon = { type = \"sentiment\" }")
+            .replace("cycles = 100", &format!("cycles = 100\n{until}"))
+    };
+    good(&until("lexicon"));
+    insta::assert_snapshot!(error(&until("lexicn")), @"");
+}
+
+#[test]
 fn the_design_documents_keys_still_work() {
     let old = r#"{"model": {"base": "gpt2"}, "data": {"train": "wikitext-2"},
         "phase": [{"kind": "sft", "steps": 5}], "LRATE": 0.5, "OPTIMIZER": "adamw",
@@ -236,7 +254,7 @@ fn the_design_documents_keys_still_work() {
         parse(&both, Path::new("run.json"), &[]).expect_err("both keys"), @"run.json: `LRATE` and `optim.lr` cannot be used together, they mean the same; remove one");
     insta::assert_snapshot!(error(&format!("LRATE = \"fast\"\n{SMALL}")), @r#"run.toml:1:1: `optim.lr`: invalid type: string "fast", expected a number (written here as `LRATE`)"#);
     insta::assert_snapshot!(error(&format!("LRATE = 1.0\noptim = 3\n{SMALL}")), @"run.toml:1:1: `LRATE` means `optim.lr`, but `optim` is not a table here");
-    insta::assert_snapshot!(error(&format!("LRAET = 1.0\n{SMALL}")), @"run.toml:1:1: `LRAET` is not known: did you mean `LRATE`? the configuration takes `seed`, `model`, `data`, `train`, `sft`, `rollout`, `optim`, `ppo`, `reward`, `phase`, `eval` and `output`");
+    insta::assert_snapshot!(error(&format!("LRAET = 1.0\n{SMALL}")), @"run.toml:1:1: `LRAET` is not known: did you mean `LRATE`? the configuration takes `seed`, `model`, `data`, `train`, `sft`, `rollout`, `optim`, `ppo`, `reward`, `head`, `heads`, `phase`, `eval` and `output`");
 }
 
 #[test]
@@ -280,7 +298,7 @@ fn wrong_overrides_are_named() {
     let wrong = |text: &str| with_overrides(SMALL, &[text]).expect_err("a mistake").to_string();
     insta::assert_snapshot!(wrong("seed"), @"--set seed: this has no `=`; write `key=value`, as `ppo.clip_range=0.1`");
     insta::assert_snapshot!(wrong("a..b=1"), @"--set a..b=1: `a..b` is no key; write it as `ppo.clip_range` or `phase[0].steps`");
-    insta::assert_snapshot!(wrong("sead=1"), @"--set sead=1: `sead` is not known: did you mean `seed`? the configuration takes `seed`, `model`, `data`, `train`, `sft`, `rollout`, `optim`, `ppo`, `reward`, `phase`, `eval` and `output`");
+    insta::assert_snapshot!(wrong("sead=1"), @"--set sead=1: `sead` is not known: did you mean `seed`? the configuration takes `seed`, `model`, `data`, `train`, `sft`, `rollout`, `optim`, `ppo`, `reward`, `head`, `heads`, `phase`, `eval` and `output`");
     insta::assert_snapshot!(wrong("seed=many"), @r#"--set seed=many: `seed`: invalid type: string "many", expected a whole number of at least 0"#);
     insta::assert_snapshot!(wrong("seed.x=1"), @"--set seed.x=1: `seed`: invalid type: a table, expected a whole number of at least 0");
     insta::assert_snapshot!(wrong("model.base.x=1"), @"--set model.base.x=1: `model.base` is a text, so there is no `x` in it; replace it as a whole, as `model.base={ x = … }`");

@@ -11,7 +11,7 @@ use super::check::Problem;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
-    /// Demonstrations of one SFT step. At least 1.
+    /// Demonstrations of one SFT step, or examples of one step of a task head. At least 1.
     pub batch_size: usize,
     /// Sequences that go through the model at once, in SFT and PPO; gradients add up to the same
     /// step whatever it is. A number of at least 1, or `"auto"`: as many as fit the memory of 4,096
@@ -25,13 +25,14 @@ pub struct TrainConfig {
     /// What a loss, a gradient or a whole batch of scores that is NaN or infinite does: `abort` the
     /// run with an error, or `skip` the step and count it.
     pub on_non_finite: OnNonFinite,
-    /// Whether SFT and PPO share one optimizer state, or each keeps its own.
+    /// Whether SFT and PPO share one optimizer state, or each keeps its own; steps of task heads use
+    /// that of SFT.
     pub shared_optimizer: bool,
     /// How far the log-probability of a token may differ, in nats, between generation and a full
     /// pass over the same tokens when a phase checks itself at its first PPO update. Above 0.
     pub check_tolerance: f64,
     /// PPO updates between two of which `kl/sft_drift` is measured: how far the supervised steps of
-    /// a cycle moved the policy. Costs a copy of the weights and a forward pass; 0 never measures.
+    /// a cycle, those of task heads among them, moved the policy. Costs a copy of the weights and a forward pass; 0 never measures.
     pub drift_every: usize,
 }
 

@@ -15,7 +15,11 @@ fn steps(phases: &[PhaseConfig], metrics: impl Fn(usize) -> Metrics) -> String {
             done.push('|');
             continue;
         };
-        done.push(if action == Action::Sft { 's' } else { 'p' });
+        done.push(match action {
+            Action::Sft => 's',
+            Action::Heads => 'h',
+            Action::Ppo | Action::Mixed { .. } => 'p',
+        });
         // A cursor that was saved and read back goes on alike.
         let json = serde_json::to_string(&cursor).unwrap();
         cursor = serde_json::from_str(&json).unwrap();
@@ -42,6 +46,29 @@ fn cycles_alternate_after_a_phase_of_one_kind() {
         PhaseConfig { steps: Some(1), ..phase(PhaseKind::Ppo) },
     ];
     assert_eq!(steps(&phases, |_| Metrics::default()), "sss|sspssp|p");
+}
+
+#[test]
+fn steps_of_heads_stand_between_those_of_sft_and_ppo() {
+    let hybrid = PhaseConfig { cycles: Some(2), heads_steps: Some(2), ..phase(PhaseKind::Hybrid) };
+    let phases = [
+        PhaseConfig { sft_steps: Some(1), ..hybrid.clone() },
+        PhaseConfig { steps: Some(3), ..phase(PhaseKind::Heads) },
+        hybrid.clone(),
+        PhaseConfig { ppo_steps: Some(0), ..hybrid },
+    ];
+    assert_eq!(steps(&phases, |_| Metrics::default()), "shhpshhp|hhh|hhphhp|hhhh");
+}
+
+/// A checkpoint from before heads could stand in it.
+#[test]
+fn a_cursor_without_heads_is_still_read() {
+    let mut cursor = Cursor::default();
+    let phases = [PhaseConfig { steps: Some(3), ..phase(PhaseKind::Sft) }];
+    cursor.action(&phases);
+    let mut json = serde_json::to_value(&cursor).unwrap();
+    json.as_object_mut().unwrap().remove("heads_left");
+    assert_eq!(serde_json::from_value::<Cursor>(json).unwrap(), cursor);
 }
 
 #[test]

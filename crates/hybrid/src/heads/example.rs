@@ -2,6 +2,7 @@
 
 mod answers;
 mod columns;
+mod pairs;
 
 use std::ops::Range;
 
@@ -16,7 +17,7 @@ use hybrid_heads::{LabelSet, TaskKind};
 use hybrid_model::TokenRow;
 
 use super::spans::{self, SpanReading};
-use super::task::Task;
+use super::task::{Task, TextLimit};
 use crate::config::{NeutralData, TaskConfig};
 use crate::error::HybridError;
 use columns::{Raw, RawTarget};
@@ -122,13 +123,14 @@ pub fn read(
     config: &TaskConfig,
     sources: &TaskSources,
     tokenizer: &Tokenizer,
-    max_length: usize,
+    limit: TextLimit,
     seed: u64,
 ) -> Result<TaskRows, HybridError> {
     let mut train = rows_of(config, &sources.train)?;
     if config.data.shuffle {
         train = shuffle(train, seed);
     }
+    train = pairs::make(config, train)?;
     if let Some(count) = config.data.select {
         if count > train.len() {
             return Err(HybridError::Missing(format!(
@@ -152,7 +154,9 @@ pub fn read(
         train.extend(found.into_iter().take(neutral.select));
     }
     let (train, held_out) = match &config.data.validation {
-        Some(Validation::Source(_)) => (train, rows_of(config, &sources.validation)?),
+        Some(Validation::Source(_)) => {
+            (train, pairs::make(config, rows_of(config, &sources.validation)?)?)
+        }
         other => {
             let count = holdout(other.as_ref(), train.len())?;
             split(train, count, seed)
@@ -164,7 +168,7 @@ pub fn read(
             config.task
         )));
     }
-    let task = task(config, &train, max_length)?;
+    let task = task(config, &train, limit)?;
     let train = usable(&task, encoded(&task, train, tokenizer)?)?;
     let held_out = encoded(&task, held_out, tokenizer)?;
     Ok(TaskRows { task, train, held_out })
@@ -231,7 +235,7 @@ fn neutral_rows(
 }
 
 /// The task, with the labels of its training rows where none are given.
-fn task(config: &TaskConfig, train: &[Raw], max_length: usize) -> Result<Task, HybridError> {
+fn task(config: &TaskConfig, train: &[Raw], limit: TextLimit) -> Result<Task, HybridError> {
     let given = config.labels.as_ref().map(|labels| LabelSet::new(labels.iter().cloned()));
     let labels = match (config.kind, given) {
         (TaskKind::Pairwise, _) => None,
@@ -260,7 +264,8 @@ fn task(config: &TaskConfig, train: &[Raw], max_length: usize) -> Result<Task, H
         kind: config.kind,
         labels,
         outputs,
-        max_length,
+        max_length: limit.max_length,
+        truncation_side: limit.side,
         separator,
         scale: None,
         span: spans::is_span(config.kind).then_some(reading),

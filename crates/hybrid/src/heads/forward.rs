@@ -107,7 +107,7 @@ impl Said {
 }
 
 /// The numbers of a tensor, row by row.
-pub(super) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, HybridError> {
+pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, HybridError> {
     tensor
         .into_data()
         .try_into_vec_as::<f32>()

@@ -10,7 +10,7 @@ use hybrid_heads::tagging::Scheme;
 use hybrid_model::ragged::batches;
 use hybrid_model::{MultiHead, TokenRow};
 
-use super::example::{Example, Target, TextRow};
+use super::example::{Example, Target, TaskRows, TextRow};
 use super::forward::read;
 use super::spans;
 use super::task::{Scale, Task};
@@ -90,6 +90,30 @@ pub fn measure(
         }
     }
     metrics.set(format!("eval/rows/{}", task.name), examples.len() as f64);
+    Ok(metrics)
+}
+
+/// The metrics of all tasks on their held-out rows, at most `most` of each, with their `eval/score`.
+///
+/// # Errors
+///
+/// As [`measure`].
+pub fn measure_all<'a>(
+    model: &MultiHead,
+    tasks: impl Iterator<Item = &'a Task> + Clone,
+    rows: &[TaskRows],
+    most: usize,
+    micro_tokens: usize,
+) -> Result<Metrics, HybridError> {
+    let mut metrics = Metrics::default();
+    for (head, (task, rows)) in tasks.clone().zip(rows).enumerate() {
+        let count = rows.held_out.len().min(most);
+        let examples = rows.held_out.get(..count).unwrap_or_default();
+        metrics.extend(measure(model, head, task, examples, micro_tokens)?);
+    }
+    if let Some(score) = score(tasks, &metrics) {
+        metrics.set("eval/score", score);
+    }
     Ok(metrics)
 }
 

@@ -4,20 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use hybrid_data::order::{BatchOptions, BatchState, Batches};
+use hybrid_data::order::BatchState;
 use hybrid_data::tokenizer::Tokenizer;
-use hybrid_heads::balance::task_seed;
-use hybrid_heads::stopping::{EarlyStop, StopOptions, Verdict};
-use hybrid_heads::{TaskKind, stopping};
+use hybrid_heads::stopping::{self, EarlyStop, StopOptions, Verdict};
 use hybrid_model::{MultiHead, Trunk};
 use hybrid_rewards::RewardTree;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::example::{Example, TaskRows};
-use super::forward::token_rows;
+use super::example::TaskRows;
+use super::feed::HeadsFeed;
 use super::measure;
-use super::task::Task;
 use super::trainer::HeadsTrainer;
 use crate::checkpoint::{Keep, PartsError, Writer, read_json, write_json};
 use crate::config::{AnyConfig, HeadsConfig, Mode};
@@ -48,8 +45,7 @@ pub struct HeadsParts {
 pub struct HeadsRun {
     trainer: HeadsTrainer,
     tokenizer: Tokenizer,
-    rows: Vec<TaskRows>,
-    batches: Vec<Batches>,
+    feed: HeadsFeed,
     dir: RunDir,
     metrics: JsonlLog,
     writer: Writer,
@@ -81,8 +77,6 @@ struct HeadsState {
 
 /// [`HeadsState`] in a checkpoint.
 const STATE: &str = "run.json";
-/// Batches of like length are sorted over this many batches: little padding, still random.
-const LENGTH_POOL: usize = 16;
 
 impl HeadsRun {
     /// Starts a run in an empty directory, or goes on from the newest complete checkpoint of one
@@ -96,14 +90,10 @@ impl HeadsRun {
         config.validate()?;
         let heads = config.head.iter().zip(&rows).map(|(head, rows)| rows.task.head(head));
         let model = MultiHead::new(trunk, heads.collect(), config.seed)?;
-        let batches = rows.iter().enumerate().map(|(task, rows)| {
-            let lengths = rows.train.iter().map(Example::tokens).collect();
-            Ok(Batches::new(lengths, options(&config, task))?)
-        });
-        let batches = batches.collect::<Result<Vec<_>, HybridError>>()?;
-        check_rows(&config, &model, &rows)?;
         // What is wrong with the parts is found before a directory is made.
         let trainer = HeadsTrainer::new(config.clone(), model, &rows, rewards)?;
+        let feed = HeadsFeed::new(rows, config.train.batch_size, config.seed)?;
+        feed.check(trainer.model().trunk(), config.train.max_length)?;
         let dir = if resume { begun(&config)? } else { RunDir::create(&config.output.dir)? };
         dir.write_config(&config.effective()?)?;
         dir.write_environment(&environment)?;
@@ -130,8 +120,7 @@ impl HeadsRun {
             finished: false,
         };
         let started = Instant::now();
-        let mut run =
-            Self { trainer, tokenizer, rows, batches, dir, metrics, writer, state, started };
+        let mut run = Self { trainer, tokenizer, feed, dir, metrics, writer, state, started };
         if let Some(found) = found {
             run.restore(&found.path)?;
         }
@@ -158,6 +147,8 @@ impl HeadsRun {
         let save_every = self.trainer.config().output.save_every as u64;
         if self.trainer.counters().steps == 0 {
             self.log_sizes()?;
+        }
+        if self.trainer.counters().steps == 0 && self.trainer.config().eval.before {
             let before = self.measure("before", observer)?;
             self.state.before = before.into_iter().collect();
         }
@@ -176,7 +167,7 @@ impl HeadsRun {
             }
         }
         let after = self.measure("after", observer)?;
-        self.scale_rewards()?;
+        self.trainer.scale_rewards(self.feed.rows())?;
         self.state.after = after.clone().into_iter().collect();
         self.state.finished = true;
         self.save(observer)?;
@@ -200,14 +191,8 @@ impl HeadsRun {
         let log_every = config.output.log_every as u64;
         let phase = config.phase_of(self.trainer.counters().steps);
         let began = Instant::now();
-        let mut batches = Vec::new();
-        for task in self.trainer.next_tasks()? {
-            let places = self.batches.get_mut(task).and_then(Iterator::next).unwrap_or_default();
-            let rows = self.rows.get(task).map(|rows| rows.train.as_slice()).unwrap_or_default();
-            let examples: Vec<&Example> =
-                places.iter().filter_map(|place| rows.get(*place)).collect();
-            batches.push((task, examples));
-        }
+        let tasks = self.trainer.next_tasks()?;
+        let batches = self.feed.next(&tasks);
         let stats = self.trainer.step(&batches)?;
         let mut metrics = stats.metrics;
         let seconds = began.elapsed().as_secs_f64();
@@ -242,16 +227,9 @@ impl HeadsRun {
         let config = self.trainer.config();
         let (most, size) = (config.eval.rows.unwrap_or(usize::MAX), config.train.micro_tokens);
         let model = self.trainer.frozen_model();
-        let mut metrics = Metrics::default();
-        for (head, (task, rows)) in self.trainer.tasks().zip(&self.rows).enumerate() {
-            let count = rows.held_out.len().min(most);
-            let examples = rows.held_out.get(..count).unwrap_or_default();
-            metrics.extend(measure::measure(&model, head, task, examples, size)?);
-        }
-        if let Some(score) = measure::score(self.trainer.tasks(), &metrics) {
-            metrics.set("eval/score", score);
-            self.state.score = Some(score);
-        }
+        let (tasks, rows) = (self.trainer.tasks(), self.feed.rows());
+        let metrics = measure::measure_all(&model, tasks, rows, most, size)?;
+        self.state.score = metrics.get("eval/score").or(self.state.score);
         let step = self.trainer.counters().steps;
         if metrics.iter().next().is_some() {
             let last = self.trainer.config().phase.len().saturating_sub(1);
@@ -259,20 +237,6 @@ impl HeadsRun {
         }
         observer.evaluation(when, step, &metrics);
         Ok(metrics)
-    }
-
-    /// Gives reward models the scale of their held-out texts.
-    fn scale_rewards(&mut self) -> Result<(), HybridError> {
-        let model = self.trainer.frozen_model();
-        let size = self.trainer.config().train.micro_tokens;
-        let tasks: Vec<Task> = self.trainer.tasks().cloned().collect();
-        for (head, (task, rows)) in tasks.iter().zip(&self.rows).enumerate() {
-            if task.kind == TaskKind::Pairwise && !rows.held_out.is_empty() {
-                let scale = measure::scale(&model, head, task, &rows.held_out, size)?;
-                self.trainer.set_scale(head, scale);
-            }
-        }
-        Ok(())
     }
 
     /// Writes down how much of the model is trained.
@@ -306,7 +270,7 @@ impl HeadsRun {
         // A log that is behind its checkpoint could not be continued.
         self.metrics.flush()?;
         let state = HeadsState {
-            batches: self.batches.iter().map(Batches::state).collect(),
+            batches: self.feed.state(),
             elapsed_s: self.elapsed().as_secs_f64(),
             log_bytes: self.metrics.bytes()?,
             ..self.state.clone()
@@ -327,45 +291,21 @@ impl HeadsRun {
         let state: HeadsState = read_json(&checkpoint.join(STATE))?;
         self.trainer.load(checkpoint)?;
         self.metrics.truncate(state.log_bytes)?;
-        for (task, saved) in state.batches.iter().enumerate() {
-            let Some(rows) = self.rows.get(task) else { continue };
-            let lengths = rows.train.iter().map(Example::tokens).collect();
-            let options = options(self.trainer.config(), task);
-            if let Some(batches) = self.batches.get_mut(task) {
-                *batches = Batches::resume(lengths, options, *saved)?;
-            }
-        }
+        self.feed.resume(&state.batches)?;
         self.state = state;
         Ok(())
     }
 }
 
-/// Refuses texts that the model cannot read.
-fn check_rows(
-    config: &HeadsConfig,
-    model: &MultiHead,
-    rows: &[TaskRows],
-) -> Result<(), HybridError> {
-    let (trunk, max_length) = (model.trunk(), config.train.max_length);
-    for TaskRows { task, train, held_out } in rows {
-        let examples: Vec<&Example> = train.iter().chain(held_out).collect();
-        let longest = examples.iter().map(|example| example.tokens()).max().unwrap_or(0);
-        if longest > trunk.max_tokens() {
-            return Err(HybridError::Missing(format!(
-                "`train.max_length` is {max_length}, and the longest text of the head `{}` has \
-                 {longest} tokens, but the model reads {} at most; lower it",
-                task.name,
-                trunk.max_tokens()
-            )));
-        }
-        trunk.check(&token_rows(&examples))?;
-    }
-    Ok(())
-}
-
-fn options(config: &HeadsConfig, task: usize) -> BatchOptions {
-    let seed = task_seed(config.seed, task);
-    BatchOptions { batch_size: config.train.batch_size, pool: LENGTH_POOL, seed }
+/// Whether the run of heads in `run_dir` came to its end, as its newest complete checkpoint says.
+///
+/// # Errors
+///
+/// [`HybridError`] where its checkpoints cannot be read.
+pub fn is_finished(run_dir: &Path) -> Result<bool, HybridError> {
+    let Some(found) = newest(run_dir)? else { return Ok(false) };
+    let state: HeadsState = read_json(&found.path.join(STATE))?;
+    Ok(state.finished)
 }
 
 /// The directory of a run that `config` goes on with.

@@ -34,6 +34,9 @@ pub struct Task {
     pub outputs: usize,
     /// Most tokens of a text.
     pub max_length: usize,
+    /// Where longer texts are cut.
+    #[serde(default)]
+    pub truncation_side: TruncationSide,
     /// What stands between a prompt and an answer, where a preference has a prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,
@@ -44,6 +47,51 @@ pub struct Task {
     /// How contexts are read, of a head of spans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<SpanReading>,
+}
+
+/// Where a text that is too long is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TruncationSide {
+    /// It loses its end.
+    #[default]
+    Right,
+    /// It loses its beginning.
+    Left,
+    /// It keeps a quarter from the beginning and the rest from the end (Sun et al. 2019, arXiv
+    /// 1905.05583, "head + tail").
+    Middle,
+}
+
+impl TruncationSide {
+    /// At most `room` of the tokens, in their order.
+    fn cut(self, mut tokens: Vec<u32>, room: usize) -> Vec<u32> {
+        let excess = tokens.len().saturating_sub(room);
+        let start = match self {
+            Self::Right => room.min(tokens.len()),
+            Self::Left => 0,
+            Self::Middle => (room / 4).min(tokens.len()),
+        };
+        tokens.drain(start..start + excess);
+        tokens
+    }
+}
+
+/// How long a text may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextLimit {
+    /// Most tokens, special ones counted.
+    pub max_length: usize,
+    /// Where longer texts are cut.
+    pub side: TruncationSide,
+}
+
+impl TextLimit {
+    /// Texts of more than `max_length` tokens lose their end.
+    #[must_use]
+    pub fn new(max_length: usize) -> Self {
+        Self { max_length, side: TruncationSide::Right }
+    }
 }
 
 /// A linear map of a reward model's numbers: `(reward − mean) / deviation`.
@@ -94,8 +142,8 @@ impl Task {
         Ok(TagSet::new(labels)?)
     }
 
-    /// Texts as what the head reads: special tokens around each, its end cut off where it is longer
-    /// than [`Self::max_length`].
+    /// Texts as what the head reads: special tokens around each, cut where it is longer than
+    /// [`Self::max_length`].
     ///
     /// # Errors
     ///
@@ -105,8 +153,8 @@ impl Task {
         let room = self.max_length.saturating_sub(prefix.len() + suffix.len());
         let bodies = tokenizer.encode_batch(texts, false)?;
         let row = |body: Vec<u32>| {
-            let body = body.get(..room.min(body.len())).unwrap_or_default();
-            let mut ids = [prefix.as_slice(), body, suffix.as_slice()].concat();
+            let body = self.truncation_side.cut(body, room);
+            let mut ids = [&prefix[..], &body, &suffix].concat();
             if ids.is_empty() {
                 // A tokenizer without special tokens: something must stand for an empty text.
                 ids.push(tokenizer.eos().or(tokenizer.pad()).unwrap_or(0));

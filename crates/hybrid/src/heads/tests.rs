@@ -1,19 +1,21 @@
+mod beside;
 mod kinds;
 mod resume;
 mod steps;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
 use hybrid_data::load::Source;
 use hybrid_data::tokenizer::Tokenizer;
-use hybrid_model::Trunk;
+use hybrid_model::{MultiHead, Trunk};
 use hybrid_testing::models;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{AnyConfig, HeadsConfig, parse_any};
+use crate::config::{AnyConfig, HeadsConfig, TaskConfig, parse_any};
 use crate::run_dir::Environment;
 
 /// A folder with a tiny model, rows, and the runs on it.
@@ -55,15 +57,20 @@ impl Bench {
 
     /// A configuration, with what a run of these tests always has before `text`.
     pub(super) fn config(&self, text: &str) -> HeadsConfig {
+        match self.any_config(text) {
+            Ok(AnyConfig::Heads(config)) => config,
+            Ok(AnyConfig::Language(_)) => panic!("a phase of a language model in {text}"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The same for a run of either kind.
+    pub(super) fn any_config(&self, text: &str) -> Result<AnyConfig, crate::config::ConfigError> {
         let text = format!(
             "seed = 5\nmodel.base = \"model\"\noutput.dir = {:?}\noutput.tensorboard = false\n{text}",
             self.path().join("run").display().to_string()
         );
-        match parse_any(&text, Path::new("heads.toml"), &[]) {
-            Ok(AnyConfig::Heads(config)) => config,
-            Ok(AnyConfig::Language(_)) => panic!("no `[[head]]` in {text}"),
-            Err(error) => panic!("{error}"),
-        }
+        parse_any(&text, Path::new("heads.toml"), &[])
     }
 
     pub(super) fn tokenizer(&self) -> Tokenizer {
@@ -73,15 +80,7 @@ impl Bench {
     /// Everything that a run needs, with the files of `data.train` and `data.validation` as they are.
     pub(super) fn parts(&self, config: &HeadsConfig) -> Result<HeadsParts, crate::HybridError> {
         let tokenizer = self.tokenizer();
-        let mut rows = Vec::new();
-        for head in &config.head {
-            let train = head.data.train.0.iter().map(Source::local).collect();
-            let neutral = head.data.neutral.iter().flat_map(|neutral| &neutral.train.0);
-            let neutral = neutral.map(Source::local).collect();
-            let sources = TaskSources { train, neutral, ..TaskSources::default() };
-            let length = config.train.max_length;
-            rows.push(example::read(head, &sources, &tokenizer, length, config.seed)?);
-        }
+        let rows = self.task_rows(&config.head, config.train.limit(), config.seed)?;
         let device = Device::flex().autodiff();
         Ok(HeadsParts {
             config: config.clone(),
@@ -93,11 +92,29 @@ impl Bench {
         })
     }
 
+    /// The rows of every head, read from its files as they are.
+    pub(super) fn task_rows(
+        &self,
+        heads: &[TaskConfig],
+        limit: TextLimit,
+        seed: u64,
+    ) -> Result<Vec<TaskRows>, crate::HybridError> {
+        let tokenizer = self.tokenizer();
+        let read = |head: &TaskConfig| {
+            let train = head.data.train.0.iter().map(Source::local).collect();
+            let neutral = head.data.neutral.iter().flat_map(|neutral| &neutral.train.0);
+            let neutral = neutral.map(Source::local).collect();
+            let sources = TaskSources { train, neutral, ..TaskSources::default() };
+            example::read(head, &sources, &tokenizer, limit, seed)
+        };
+        heads.iter().map(read).collect()
+    }
+
     /// A trainer that has done nothing, with the rows of its tasks.
     pub(super) fn trainer(&self, config: &HeadsConfig) -> (HeadsTrainer, Vec<TaskRows>) {
         let HeadsParts { trunk, rows, rewards, .. } = self.parts(config).unwrap();
         let heads = config.head.iter().zip(&rows).map(|(head, rows)| rows.task.head(head));
-        let model = hybrid_model::MultiHead::new(trunk, heads.collect(), config.seed).unwrap();
+        let model = MultiHead::new(trunk, heads.collect(), config.seed).unwrap();
         (HeadsTrainer::new(config.clone(), model, &rows, rewards).unwrap(), rows)
     }
 }
@@ -114,12 +131,21 @@ pub(super) fn moods(count: usize) -> Vec<Value> {
 
 /// Every weight of trunk and heads.
 pub(super) fn weights(trainer: &HeadsTrainer) -> Vec<f32> {
+    weights_of(trainer.model())
+}
+
+pub(super) fn weights_of(model: &MultiHead) -> Vec<f32> {
+    stored(model).into_values().flatten().collect()
+}
+
+/// Every weight of trunk and heads by the name of its tensor.
+pub(super) fn stored(model: &MultiHead) -> BTreeMap<String, Vec<f32>> {
     let folder = tempfile::tempdir().unwrap();
-    trainer.model().save(folder.path()).unwrap();
+    model.save(folder.path()).unwrap();
     let stored = crate::checkpoint::read_tensors(&folder.path().join("model.safetensors")).unwrap();
     let values = |tensor: crate::checkpoint::SavedTensor| match tensor.data {
         crate::checkpoint::SavedData::F32(values) => values,
         crate::checkpoint::SavedData::U8(_) => panic!("weights are numbers"),
     };
-    stored.into_values().flat_map(values).collect()
+    stored.into_iter().map(|(name, tensor)| (name, values(tensor))).collect()
 }

@@ -29,6 +29,7 @@ impl Run {
     pub(super) fn act(&mut self, action: Action) -> Result<(Metrics, usize), HybridError> {
         match action {
             Action::Sft => self.act_sft(),
+            Action::Heads => self.act_heads(),
             Action::Ppo => self.act_ppo(None),
             Action::Mixed { sft_coef, sft_batch } => {
                 let minibatch = self.trainer.config().ppo.minibatch_size;
@@ -44,6 +45,14 @@ impl Run {
         let stats = self.trainer.sft_step(&examples)?;
         let tokens = batch.iter().map(|example| example.ids.len()).sum();
         Ok((stats.metrics(), tokens))
+    }
+
+    fn act_heads(&mut self) -> Result<(Metrics, usize), HybridError> {
+        self.remember_before_sft();
+        let tasks = self.trainer.next_tasks()?;
+        let batches = self.heads.next(&tasks);
+        let stats = self.trainer.heads_step(&batches)?;
+        Ok((stats.metrics, stats.tokens))
     }
 
     fn act_ppo(&mut self, mix: Option<(f64, usize)>) -> Result<(Metrics, usize), HybridError> {

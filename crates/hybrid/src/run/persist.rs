@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use hybrid_data::order::BatchState;
 use hybrid_model::weights;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,9 @@ pub struct RunState {
     pub cursor: Cursor,
     /// Where it stands in its data.
     pub feed: Option<FeedState>,
+    /// Where each task of the heads stands in its rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<BatchState>,
     /// What the rewards remember.
     pub reward: Option<serde_json::Value>,
     /// Measured before the first step.
@@ -77,6 +81,7 @@ impl Run {
         observer.working("saving a checkpoint");
         let mut state = self.state.clone();
         state.feed = Some(self.feed.state());
+        state.heads = self.heads.state();
         state.reward = self.scorer.as_ref().and_then(|scorer| scorer.reward().state());
         state.elapsed_s = self.elapsed().as_secs_f64();
         // A log that is behind its checkpoint could not be continued.
@@ -118,6 +123,7 @@ impl Run {
         if let Some(feed) = state.feed {
             self.feed.resume(feed)?;
         }
+        self.heads.resume(&state.heads)?;
         if let (Some(scorer), Some(reward)) = (&self.scorer, &state.reward) {
             scorer.reward().load_state(reward).map_err(|error| HybridError::Resume {
                 path: checkpoint.to_owned(),

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use hybrid_model::Decoder;
+use hybrid_heads::balance::Uncertainty;
+use hybrid_heads::reinforce::EmaBaseline;
 use hybrid_model::value::ValueHead;
 use hybrid_model::weights::{self, Checkpoint};
+use hybrid_model::{Decoder, MultiHead};
 use hybrid_optim::{StateData, StateTensor, StepperState};
 use hybrid_ppo::{KlController, ScoreMoments};
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,8 @@ use crate::checkpoint::{
     SavedData, SavedTensor, read_json, read_tensors, write_json, write_tensors,
 };
 use crate::error::HybridError;
+use crate::heads::forward::read;
+use crate::heads::task::{self, Task};
 use crate::policy::{Critic, Policy};
 
 /// The small part of a trainer's state; tensors lie beside it.
@@ -29,6 +33,19 @@ pub struct TrainerState {
     unchecked_phase: Option<usize>,
     /// Whether the reference still has the policy's weights.
     reference_is_policy: bool,
+    /// Of the task heads, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    heads: Option<SavedLessons>,
+}
+
+/// What the task heads remember beside their weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedLessons {
+    /// Of each task.
+    averages: Vec<Option<EmaBaseline>>,
+    /// The noise of each task; empty where it weighs nothing.
+    log_variances: Vec<f32>,
 }
 
 /// Value head, critic and optimizer state of a checkpoint.
@@ -38,7 +55,8 @@ const STATE: &str = "trainer.json";
 
 impl HybridTrainer {
     /// Writes weights, tokenizer, optimizer and every counter into `directory`, which is a Hugging
-    /// Face directory of the policy, too. The caller makes it appear at once, see
+    /// Face directory of the policy, too, and one that [`crate::heads::Predictor`] reads where it has
+    /// heads. The caller makes it appear at once, see
     /// [`crate::checkpoint`].
     ///
     /// # Errors
@@ -46,7 +64,7 @@ impl HybridTrainer {
     /// [`HybridError`] naming the file that cannot be written.
     pub fn save(&self, directory: &Path) -> Result<(), HybridError> {
         let policy = self.policy();
-        weights::save(&policy.decoder, directory)?;
+        let heads = self.save_model(directory)?;
         self.tokenizer.save(directory)?;
         let mut tensors = value_tensors(policy);
         let sft = self.steppers.sft.state();
@@ -59,6 +77,7 @@ impl HybridTrainer {
             ppo: ppo.as_ref().map(|state| state.scalars.clone()),
             unchecked_phase: self.unchecked_phase,
             reference_is_policy: self.reference_is_policy,
+            heads,
         };
         tensors.extend(prefixed("optim", sft.tensors));
         if let Some(ppo) = ppo {
@@ -82,10 +101,8 @@ impl HybridTrainer {
         let tensors = read_tensors(&directory.join(TENSORS))?;
         let mut tensors: BTreeMap<String, StateTensor> =
             tensors.into_iter().map(|(name, tensor)| (name, restored(tensor))).collect();
-        let checkpoint = Checkpoint::open(directory)?;
-        let device = self.policy().decoder.device();
         let mut policy = self.policy().clone();
-        policy.decoder = weights::load(&checkpoint, &device)?;
+        self.load_model(&mut policy, state.heads, directory)?;
         restore_values(&mut policy, &mut tensors)
             .map_err(|reason| HybridError::Resume { path: directory.to_owned(), reason })?;
         let sft = StepperState { tensors: taken("optim", &mut tensors), scalars: state.sft };
@@ -107,6 +124,53 @@ impl HybridTrainer {
         self.scores = state.scores;
         self.unchecked_phase = state.unchecked_phase;
         self.reference_is_policy = state.reference_is_policy;
+        Ok(())
+    }
+
+    /// Writes decoder and heads; returns what else belongs to the heads.
+    fn save_model(&self, directory: &Path) -> Result<Option<SavedLessons>, HybridError> {
+        let policy = self.policy();
+        let (Some(lessons), Some(model)) = (&self.lessons, policy.with_heads()) else {
+            weights::save(&policy.decoder, directory)?;
+            return Ok(None);
+        };
+        model.save_with_language_model(directory)?;
+        let tasks: Vec<Task> = lessons.tasks().cloned().collect();
+        task::write(&tasks, directory)?;
+        let noise = policy.uncertainty.as_ref().map(|noise| read(noise.log_variances()));
+        let log_variances = noise.transpose()?.unwrap_or_default();
+        Ok(Some(SavedLessons { averages: lessons.averages(), log_variances }))
+    }
+
+    /// Reads what [`Self::save_model`] wrote.
+    fn load_model(
+        &mut self,
+        policy: &mut Policy,
+        saved: Option<SavedLessons>,
+        directory: &Path,
+    ) -> Result<(), HybridError> {
+        let device = policy.decoder.device();
+        let other = |reason: &str| HybridError::Resume {
+            path: directory.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let (lessons, SavedLessons { averages, log_variances }) = match (&mut self.lessons, saved) {
+            (None, None) => {
+                policy.decoder = weights::load(&Checkpoint::open(directory)?, &device)?;
+                return Ok(());
+            }
+            (Some(lessons), Some(saved)) => (lessons, saved),
+            _ => return Err(other("it has task heads, or lacks them, where this run does not")),
+        };
+        let model = MultiHead::load(directory, &device)?;
+        if !policy.with_heads().is_some_and(|own| own.configs().eq(model.configs())) {
+            return Err(other("its heads are others than the configuration's"));
+        }
+        policy.take(model);
+        if policy.uncertainty.is_some() {
+            policy.uncertainty = Some(Uncertainty::from_log_variances(&log_variances, &device)?);
+        }
+        lessons.restore(task::read(directory)?, averages);
         Ok(())
     }
 }

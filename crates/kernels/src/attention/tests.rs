@@ -222,3 +222,41 @@ fn the_same_bits_every_time() {
         assert_eq!(first, case.run(true));
     }
 }
+
+/// Texts in one line give what each gives alone with nothing hidden, and the gradients, too.
+#[test]
+fn texts_in_one_line_are_the_texts_alone() {
+    let device = Device::flex().autodiff();
+    let heads = PackedHeads { heads: 4, kv_heads: 2, head_dim: 6, scale: 0.4, softcap: None };
+    let (width, out) = ((4 + 2 * 2) * 6, 4 * 6);
+    // One token; more than a block of queries; a whole number of blocks.
+    for lengths in [vec![5, 1, 150, 7], vec![1], vec![256, 128], vec![3, 0, 2]] {
+        let count: usize = lengths.iter().sum();
+        let (input, upstream) = (numbers(4, count * width), numbers(5, count * out));
+        let run = |values: &[f32], upstream: &[f32], visible: Visible| {
+            let t = values.len() / width;
+            let input = tensor(values, [1, t, width], &device).require_grad();
+            let output = packed_attention(input.clone(), None, heads, visible);
+            let weighed = output.clone() * tensor(upstream, [1, t, out], &device);
+            let gradients = weighed.sum().backward();
+            [floats(output), floats(input.grad(&gradients).unwrap())]
+        };
+        let spans = Spans::texts(&lengths);
+        let together = run(&input, &upstream, Visible::Spans(spans.clone()));
+        let mut alone = [Vec::new(), Vec::new()];
+        let mut start = 0;
+        for length in lengths.iter().copied().filter(|length| *length > 0) {
+            let input = &input[start * width..(start + length) * width];
+            let upstream = &upstream[start * out..(start + length) * out];
+            for (all, own) in alone.iter_mut().zip(run(input, upstream, Visible::All)) {
+                all.extend(own);
+            }
+            start += length;
+        }
+        let masked = run(&input, &upstream, Visible::Unblocked(spans.blocked(&device)));
+        for other in [alone, masked] {
+            assert_close("output", &together[0], &other[0], 5e-6);
+            assert_close("gradient", &together[1], &other[1], 2e-5);
+        }
+    }
+}

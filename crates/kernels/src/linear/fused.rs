@@ -2,19 +2,38 @@
 
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
+use rayon::prelude::*;
 
 use crate::flex::product::{Matrix, Threads, new_product};
-use crate::flex::{self, Fused, Inputs, Values};
+use crate::flex::vector::vectorised;
+use crate::flex::{self, Fused, Inputs, PIECE, Values};
 
-pub(super) fn linear(input: Tensor<2>, weight: Tensor<2>) -> Option<Tensor<2>> {
+pub(super) fn linear(
+    input: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+) -> Option<Tensor<2>> {
     let ([rows, inputs], [_, outputs]) = (input.dims(), weight.dims());
     if rows * inputs * outputs == 0 {
         return None;
     }
-    let operands = Inputs::in_place([input.into_dispatch(), weight.into_dispatch()])?;
-    let problem = Problem { operands: operands.values.clone(), rows, inputs, outputs };
-    let output = new_product(problem.input(), problem.weight(), 1.0, Threads::All);
-    Some(operands.finish::<Linear, 2>(flex::tensor(output, [rows, outputs]), problem))
+    let (input, weight) = (input.into_dispatch(), weight.into_dispatch());
+    let problem = |operands: [Values; 2]| Problem { operands, rows, inputs, outputs };
+    let Some(bias) = bias else {
+        let operands = Inputs::in_place([input, weight])?;
+        let problem = problem(operands.values.clone());
+        let output = flex::tensor(problem.output(), [rows, outputs]);
+        return Some(operands.finish::<Linear, 2>(output, problem));
+    };
+    let operands = Inputs::in_place([input, weight, bias.into_dispatch()])?;
+    let [input, weight, bias] = operands.values.clone();
+    let problem = problem([input, weight]);
+    let mut output = problem.output();
+    let lines = (PIECE / outputs).max(1);
+    output.par_chunks_mut(lines * outputs).for_each(|lines| {
+        lines.chunks_mut(outputs).for_each(|line| add(line, &bias));
+    });
+    Some(operands.finish::<Biased, 2>(flex::tensor(output, [rows, outputs]), problem))
 }
 
 /// Input and weight with their sizes.
@@ -34,6 +53,21 @@ impl Problem {
     fn weight(&self) -> Matrix<'_> {
         Matrix::new(&self.operands[1], self.inputs, self.outputs)
     }
+
+    fn output(&self) -> Vec<f32> {
+        new_product(self.input(), self.weight(), 1.0, Threads::All)
+    }
+
+    /// Gradients of input and weight.
+    fn backward(&self, gradient: &[f32], wanted: [bool; 2]) -> [Option<FlexTensor>; 2] {
+        let Self { rows, inputs, outputs, .. } = *self;
+        let upstream = Matrix::new(gradient, rows, outputs);
+        let by = |lhs, rhs| new_product(lhs, rhs, 1.0, Threads::All);
+        let [wants_input, wants_weight] = wanted;
+        let of_input = || flex::tensor(by(upstream, self.weight().transposed()), [rows, inputs]);
+        let of_weight = || flex::tensor(by(self.input().transposed(), upstream), [inputs, outputs]);
+        [wants_input.then(of_input), wants_weight.then(of_weight)]
+    }
 }
 
 #[derive(Debug)]
@@ -43,15 +77,44 @@ impl Fused<2> for Linear {
     type Saved = Problem;
 
     fn backward(saved: Problem, gradient: Values, wanted: [bool; 2]) -> [Option<FlexTensor>; 2] {
-        let Problem { rows, inputs, outputs, .. } = saved;
-        let upstream = Matrix::new(&gradient, rows, outputs);
-        let by = |lhs, rhs| new_product(lhs, rhs, 1.0, Threads::All);
-        let [wants_input, wants_weight] = wanted;
-        [
-            wants_input
-                .then(|| flex::tensor(by(upstream, saved.weight().transposed()), [rows, inputs])),
-            wants_weight
-                .then(|| flex::tensor(by(saved.input().transposed(), upstream), [inputs, outputs])),
-        ]
+        saved.backward(&gradient, wanted)
+    }
+}
+
+#[derive(Debug)]
+struct Biased;
+
+impl Fused<3> for Biased {
+    type Saved = Problem;
+
+    fn backward(saved: Problem, gradient: Values, wanted: [bool; 3]) -> [Option<FlexTensor>; 3] {
+        let [wants_input, wants_weight, wants_bias] = wanted;
+        let [input, weight] = saved.backward(&gradient, [wants_input, wants_weight]);
+        let bias = || flex::tensor(sum_of_rows(&gradient, saved.outputs), [saved.outputs]);
+        [input, weight, wants_bias.then(bias)]
+    }
+}
+
+/// Rows whose sum one thread makes.
+const ROWS: usize = 64;
+
+/// Each column's sum. Partial sums are added in their order: no thread decides the rounding.
+fn sum_of_rows(values: &[f32], columns: usize) -> Vec<f32> {
+    let of_rows = |rows: &[f32]| {
+        let mut sums = vec![0.0; columns];
+        rows.chunks(columns).for_each(|row| add(&mut sums, row));
+        sums
+    };
+    let partial: Vec<Vec<f32>> = values.par_chunks(ROWS * columns).map(of_rows).collect();
+    let mut sums = vec![0.0; columns];
+    partial.iter().for_each(|part| add(&mut sums, part));
+    sums
+}
+
+vectorised! {
+    fn add(sums: &mut [f32], addends: &[f32]) {
+        for (sum, addend) in sums.iter_mut().zip(addends) {
+            *sum += addend;
+        }
     }
 }

@@ -1,9 +1,10 @@
-//! A batch of ragged rows on the device: token by token, and side by side for attention.
+//! A batch of ragged rows on the device: token by token, and what attention needs to keep them apart.
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
 use super::EncoderConfig;
 use crate::input::int_tensor;
+use crate::ops::{Spans, is_fused};
 use crate::ragged::{TokenRow, places};
 
 /// Ids and places of the `n` tokens of `b` rows, the longest of `t` tokens.
@@ -16,20 +17,34 @@ pub(crate) struct Batch {
     /// Type of each token, `[n]`.
     pub(crate) types: Tensor<1, Int>,
     lengths: Vec<usize>,
-    /// What rows of several lengths need besides.
-    padding: Option<Padding>,
+    pub(crate) rows: Rows,
+}
+
+/// How attention keeps rows apart.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one exists during a pass; the size is the backend's"
+)]
+pub(crate) enum Rows {
+    /// One after the other, as everywhere else: for the fused kernel, which meets no pair of tokens
+    /// of two rows.
+    InLine(Spans),
+    /// Side by side, for operations that know nothing but a mask; `None` where all are as long as the
+    /// first. Also for relative biases, which the kernel does not know.
+    SideBySide(Option<Padding>),
 }
 
 /// The way between `[n]` tokens and `[b, t]` places.
 #[derive(Debug)]
-struct Padding {
+pub(crate) struct Padding {
     /// The token at each place, `[b·t]`. Padding repeats its row's last token: any finite state
     /// will do, for no query that counts sees it.
     tokens: Tensor<1, Int>,
     /// The place of each token, `[n]`.
     places: Tensor<1, Int>,
     /// Keys that are padding, `[b, 1, 1, t]`; true where no query may see them.
-    blocked: Tensor<4, Bool>,
+    pub(crate) blocked: Tensor<4, Bool>,
 }
 
 impl Batch {
@@ -48,13 +63,17 @@ impl Batch {
             types.extend_from_slice(own);
             types.resize(ids.len(), 0);
         }
-        let padding = Padding::new(&lengths, device);
+        let rows = if is_fused(device) && config.relative_buckets.is_none() {
+            Rows::InLine(Spans::texts(&lengths))
+        } else {
+            Rows::SideBySide(Padding::new(&lengths, device))
+        };
         Self {
             ids: tensor(&ids),
             positions: tensor(&positions),
             types: tensor(&types),
             lengths,
-            padding,
+            rows,
         }
     }
 
@@ -68,16 +87,11 @@ impl Batch {
         self.lengths.iter().max().copied().unwrap_or(0)
     }
 
-    /// Keys that no query may see, `[b, 1, 1, t]`, where there are any.
-    pub(crate) fn blocked(&self) -> Option<Tensor<4, Bool>> {
-        self.padding.as_ref().map(|padding| padding.blocked.clone())
-    }
-
     /// `[1, n, w]` to `[b, t, w]`.
-    pub(crate) fn pad(&self, states: Tensor<3>) -> Tensor<3> {
+    pub(crate) fn pad(&self, states: Tensor<3>, padding: Option<&Padding>) -> Tensor<3> {
         let [_, n, width] = states.dims();
         let states: Tensor<2> = states.reshape([n, width]);
-        let states = match &self.padding {
+        let states = match padding {
             Some(padding) => states.select(0, padding.tokens.clone()),
             None => states,
         };
@@ -85,10 +99,10 @@ impl Batch {
     }
 
     /// `[b, t, w]` to `[1, n, w]`.
-    pub(crate) fn pack(&self, padded: Tensor<3>) -> Tensor<3> {
+    pub(crate) fn pack(&self, padded: Tensor<3>, padding: Option<&Padding>) -> Tensor<3> {
         let [b, t, width] = padded.dims();
         let states: Tensor<2> = padded.reshape([b * t, width]);
-        let states = match &self.padding {
+        let states = match padding {
             Some(padding) => states.select(0, padding.places.clone()),
             None => states,
         };

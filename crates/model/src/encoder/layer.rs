@@ -6,9 +6,9 @@ use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
 
 use super::EncoderConfig;
-use super::batch::Batch;
+use super::batch::{Batch, Padding, Rows};
 use crate::config::NormKind;
-use crate::ops;
+use crate::ops::{self, PackedHeads, Visible};
 use crate::projection::Projection;
 
 /// `(x − mean) / sqrt(var + eps) · weight + bias`; the epsilon is the encoder's.
@@ -77,24 +77,44 @@ impl Layer {
     }
 }
 
-/// Each token attends to all tokens of its row: `[1, n, 3·d]` to `[1, n, d]`. Only here do rows
-/// stand side by side, padded.
+/// Each token attends to all tokens of its row: `[1, n, 3·d]` to `[1, n, d]`.
 fn attend(
     qkv: Tensor<3>,
     config: &EncoderConfig,
     batch: &Batch,
     bias: Option<&Tensor<4>>,
 ) -> Tensor<3> {
+    match &batch.rows {
+        Rows::InLine(spans) => {
+            let (heads, head_dim) = (config.heads, config.head_dim());
+            let scale = (head_dim as f64).sqrt().recip();
+            let heads = PackedHeads { heads, kv_heads: heads, head_dim, scale, softcap: None };
+            ops::packed_attention(qkv, None, heads, Visible::Spans(spans.clone()))
+        }
+        Rows::SideBySide(padding) => {
+            let padding = padding.as_ref();
+            let attended = attend_padded(batch.pad(qkv, padding), config, padding, bias);
+            batch.pack(attended, padding)
+        }
+    }
+}
+
+/// `[b, t, 3·d]` to `[b, t, d]`.
+fn attend_padded(
+    qkv: Tensor<3>,
+    config: &EncoderConfig,
+    padding: Option<&Padding>,
+    bias: Option<&Tensor<4>>,
+) -> Tensor<3> {
     let (d, heads) = (config.hidden_size, config.heads);
-    let padded = batch.pad(qkv);
-    let [b, t, _] = padded.dims();
+    let [b, t, _] = qkv.dims();
     let part = |index: usize| {
-        let part = padded.clone().slice_dim(2, index * d..(index + 1) * d);
+        let part = qkv.clone().slice_dim(2, index * d..(index + 1) * d);
         part.reshape([b, t, heads, config.head_dim()]).swap_dims(1, 2)
     };
-    let blocked = batch.blocked().map(|blocked| blocked.expand([b, heads, t, t]));
+    let blocked = padding.map(|padding| padding.blocked.clone().expand([b, heads, t, t]));
     let bias = bias.map(|bias| bias.clone().expand([b, heads, t, t]));
     let options = AttentionModuleOptions::default();
     let attended = attention(part(0), part(1), part(2), blocked, bias, options);
-    batch.pack(attended.swap_dims(1, 2).reshape([b, t, d]))
+    attended.swap_dims(1, 2).reshape([b, t, d])
 }

@@ -21,6 +21,9 @@ use crate::weights::save;
 /// The key of `config.json` that lists the heads of a directory.
 pub const HEADS: &str = "hybrid_heads";
 
+/// The key of `config.json` that says that the matrix to the vocabulary was trained beside the heads.
+pub(crate) const LANGUAGE_MODEL: &str = "hybrid_language_model";
+
 /// What a head is to `transformers`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
@@ -52,9 +55,25 @@ pub enum ExportError {
 /// Whether a directory is one that [`MultiHead::save`] wrote, by its `config.json`.
 #[must_use]
 pub fn lists_heads(directory: &Path) -> bool {
+    config_has(directory, HEADS)
+}
+
+/// Whether a directory is one that [`MultiHead::save_with_language_model`] wrote.
+#[must_use]
+pub fn holds_language_model(directory: &Path) -> bool {
+    config_has(directory, LANGUAGE_MODEL)
+}
+
+fn config_has(directory: &Path, key: &str) -> bool {
     let text = std::fs::read(directory.join("config.json")).unwrap_or_default();
     let config: Option<Map<String, Value>> = serde_json::from_slice(&text).ok();
-    config.is_some_and(|config| config.contains_key(HEADS))
+    config.is_some_and(|config| config.contains_key(key))
+}
+
+/// Takes out of a configuration what it says of heads, for a model without them.
+pub(crate) fn forget_heads(config: &mut Map<String, Value>) {
+    config.remove(HEADS);
+    config.remove(LANGUAGE_MODEL);
 }
 
 impl MultiHead {
@@ -96,9 +115,29 @@ impl MultiHead {
     ///
     /// [`WeightsError::Io`] naming the file.
     pub fn save(&self, directory: &Path) -> Result<(), WeightsError> {
+        let config = save::saved_config(self.trunk.raw_config(), None);
+        self.write(directory, config)
+    }
+
+    /// As [`Self::save`], for a decoder that is a language model beside its heads:
+    /// [`crate::weights::load`] reads the directory as that model.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError::Io`] naming the file.
+    pub fn save_with_language_model(&self, directory: &Path) -> Result<(), WeightsError> {
+        let class = match &self.trunk {
+            Trunk::Decoder(decoder) => save::architecture(&decoder.config().model_type),
+            Trunk::Encoder(_) => None,
+        };
+        let mut config = save::saved_config(self.trunk.raw_config(), class);
+        config.insert(LANGUAGE_MODEL.to_owned(), json!(true));
+        self.write(directory, config)
+    }
+
+    fn write(&self, directory: &Path, mut config: Map<String, Value>) -> Result<(), WeightsError> {
         let tensors = self.to_stored(&self.trunk.values(), values::read);
         let configs: Vec<&HeadConfig> = self.configs().collect();
-        let mut config = save::saved_config(self.trunk.raw_config(), None);
         config.insert(HEADS.to_owned(), json!(configs));
         if let Some(plan) = &self.adapters {
             config.insert(LORA.to_owned(), json!(plan));
@@ -128,7 +167,6 @@ impl MultiHead {
             values::read(head).into_iter().map(|(path, own)| (format!("{HEAD}{path}"), own));
         tensors.extend(save::stored(&sources, &below.collect()));
         let mut config = save::saved_config(self.trunk.raw_config(), Some(&class));
-        config.remove(HEADS);
         name_outputs(&mut config, head.config(), task);
         Ok(save::write(directory, &tensors, config)?)
     }

@@ -13,6 +13,7 @@ use super::{WeightSource, WeightsError};
 use crate::config::DecoderConfig;
 use crate::decoder::Decoder;
 use crate::family;
+use crate::heads::LANGUAGE_MODEL;
 
 /// A model on disk: its configuration, read, and its weights, not yet read.
 pub struct Checkpoint {
@@ -78,10 +79,17 @@ pub fn load(checkpoint: &Checkpoint, device: &Device) -> Result<Decoder, Weights
         prefix: family::base_prefix(config),
         parameters: &family::parameter_map(config),
         older_name: |_| None,
-        is_ignorable: &|name| is_ignorable(config, name),
+        // A model that carries task heads is a language model without them, too.
+        is_ignorable: &|name| {
+            is_ignorable(config, name) || (name.starts_with("heads.") && has_heads(config))
+        },
     };
     let values = gather(path, source.as_ref(), &expected)?;
     Ok(Decoder::from_values(config, values, device))
+}
+
+fn has_heads(config: &DecoderConfig) -> bool {
+    config.raw.contains_key(LANGUAGE_MODEL)
 }
 
 /// Buffers that older versions of `transformers` saved, and a head that is tied anyway.

@@ -12,6 +12,7 @@ use super::folder::LORA;
 use super::layout::ParameterSource;
 use crate::decoder::Decoder;
 use crate::family;
+use crate::heads::forget_heads;
 
 /// Writes `config.json` and `model.safetensors` (f32) into `directory`, which is made if absent.
 ///
@@ -78,6 +79,7 @@ pub(crate) fn saved_config(raw: &Map<String, Value>, class: Option<&str>) -> Map
     let mut config = raw.clone();
     config.remove("torch_dtype");
     config.remove("quantization_config");
+    forget_heads(&mut config);
     // Whoever has adapters writes them anew.
     config.remove(LORA);
     config.insert("dtype".to_owned(), json!("float32"));

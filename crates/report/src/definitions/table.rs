@@ -176,9 +176,10 @@ pub const ALL: &[Definition] = &[
         .is("`rollout/ref_kl` under its own name: the distance to the reference by whatever moved \
              the policy, SFT and PPO together.")
         .over("counted rows"),
-    define("kl/sft_drift", "KL by SFT steps", "nats/completion", Neither)
+    define("kl/sft_drift", "KL by supervised steps", "nats/completion", Neither)
         .is("Σ_t (log π − log π_before) of sampled completions, where π_before is the policy \
-             before the SFT steps of the cycle: the k1 estimate of how far those steps moved it.")
+             before the steps of SFT and of task heads in the cycle: the k1 estimate of how far those \
+             moved it.")
         .over("completions"),
     // Evaluation.
     define("eval/score_mean", "Score, held out", "reward", Higher)
@@ -292,6 +293,14 @@ pub const ALL: &[Definition] = &[
         .over("held-out texts of the task"),
     define("eval/rows/NAME", "Rows of NAME", "rows", Neither)
         .is("Held-out rows of the task NAME that were measured.")
+        .over("none"),
+    define("eval/judge/NAME", "Judge NAME", "reward", Higher)
+        .is("Mean score that the judge NAME of `eval.judges` gave the completions of held-out prompts, \
+             the same that `eval/score_mean` is of. Nothing learns from it: where the score rises and \
+             the judge does not, the policy has found a hole in the reward.")
+        .over("completions to which the judge gave a score"),
+    define("eval/judge_nulls/NAME", "Completions that judge NAME did not score", "completions", Lower)
+        .is("Completions of held-out prompts to which the judge NAME gave no score.")
         .over("none"),
     define("eval/reward/NAME", "Component NAME, held out", "reward", Higher)
         .is("Mean of the reward's leaf NAME on completions of held-out prompts.")

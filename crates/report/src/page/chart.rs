@@ -179,11 +179,10 @@ fn data(series: &[Series<'_>], axis: &Axis) -> Value {
 /// A few words for `key`; the name itself for a component of the reward or an unknown key.
 pub(super) fn title_of(key: &str) -> String {
     let Some(definition) = definitions::find(key) else { return key.to_owned() };
-    match key.rsplit_once("reward/") {
-        Some((_, name)) if definition.key.ends_with("NAME") => {
-            definition.title.replace("Component NAME", name)
-        }
-        _ => definition.title.to_owned(),
+    let Some(name) = definition.name_in(key) else { return definition.title.to_owned() };
+    match definition.title.strip_prefix("Component NAME") {
+        Some(rest) => format!("{name}{rest}"),
+        None => definition.title.replace("NAME", name),
     }
 }
 

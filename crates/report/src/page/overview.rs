@@ -1,6 +1,6 @@
 //! The head of the page: what ran, for how long, through which phases, and what came of it.
 
-use super::chart::{Frame, definition_of};
+use super::chart::{Frame, definition_of, title_of};
 use super::html::{Escaped, with_definition};
 use super::number::{duration, number, three_digits};
 use crate::definitions::{self, Better};
@@ -78,8 +78,11 @@ fn timeline(frame: &Frame) -> String {
 
 /// The first and the last value of the numbers that matter.
 pub(super) fn headline(run: &Run) -> String {
-    let tiles: String =
-        HEADLINE.iter().filter_map(|keys| keys.iter().find_map(|key| tile(run, key))).collect();
+    let judges = run.curves.keys().filter(|key| key.starts_with("eval/judge/"));
+    let judges = judges.filter_map(|key| tile(run, key));
+    let mut own = HEADLINE.iter().filter_map(|keys| keys.iter().find_map(|key| tile(run, key)));
+    // What nothing learns from stands beside what is learnt from.
+    let tiles: String = own.next().into_iter().chain(judges).chain(own).collect();
     if tiles.is_empty() {
         return String::new();
     }
@@ -96,7 +99,7 @@ fn tile(run: &Run, key: &str) -> Option<String> {
     let first = numbers.next()?;
     let last = numbers.next_back().unwrap_or(first);
     let heading = with_definition(
-        &Escaped(definition.title).to_string(),
+        &Escaped(&title_of(key)).to_string(),
         &format!("{key}\n{}", definition_of(key)),
     );
     let unit = match definition.unit {

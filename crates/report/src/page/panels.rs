@@ -32,7 +32,7 @@ const SECTIONS: &[(&str, &[Panel])] = &[
             panel("Value loss", &["ppo/value_loss"]),
         ],
     ),
-    (REWARD, &[panel("Score", &["rollout/score_mean", "eval/score_mean"])]),
+    (REWARD, &[panel(SCORE, &["rollout/score_mean", "eval/score_mean"])]),
     (
         "Divergence",
         &[
@@ -74,6 +74,10 @@ const SECTIONS: &[(&str, &[Panel])] = &[
 ];
 
 const REWARD: &str = "Reward";
+/// The picture that the judges share with the score which is trained on.
+const SCORE: &str = "Score";
+/// What the keys of judges begin with.
+const JUDGE: &str = "eval/judge/";
 
 /// Components in one picture; more would not be told apart.
 const MOST_COMPONENTS: usize = 5;
@@ -114,19 +118,26 @@ fn section(heading: &str, figures: &str, note: &str) -> String {
 
 fn draw(panel: &Panel, run: &Run, frame: &Frame) -> String {
     let keys = panel.keys.iter();
-    let curves: Vec<(&str, &[Point])> =
+    let mut curves: Vec<(&str, &[Point])> =
         keys.filter_map(|key| Some((*key, run.curves.get(*key)?.as_slice()))).collect();
-    figure(panel.title, &curves, panel.smooth, frame)
+    let mut title = panel.title;
+    if panel.title == SCORE {
+        let judges = curves_of(run, JUDGE);
+        title = if judges.is_empty() { title } else { "Score and judges" };
+        curves.extend(judges);
+    }
+    figure(title, &curves, panel.smooth, frame)
+}
+
+/// The curves whose keys begin with `prefix`.
+fn curves_of<'a>(run: &'a Run, prefix: &str) -> Vec<(&'a str, &'a [Point])> {
+    let own = run.curves.iter().filter(|(key, _)| key.starts_with(prefix));
+    own.map(|(key, points)| (key.as_str(), points.as_slice())).collect()
 }
 
 /// Pictures of the keys that begin with `prefix`, a few curves in each.
 fn components(run: &Run, prefix: &str, title: &str, frame: &Frame) -> String {
-    let curves: Vec<(&str, &[Point])> = run
-        .curves
-        .iter()
-        .filter(|(key, _)| key.starts_with(prefix))
-        .map(|(key, points)| (key.as_str(), points.as_slice()))
-        .collect();
+    let curves = curves_of(run, prefix);
     let groups = curves.len().div_ceil(MOST_COMPONENTS);
     let pictures = curves.chunks(MOST_COMPONENTS).enumerate().map(|(index, few)| match groups {
         1 => figure(title, few, true, frame),
@@ -143,11 +154,12 @@ fn others(run: &Run, frame: &Frame) -> String {
         .flat_map(|panel| panel.keys)
         .copied()
         .collect();
-    let is_component = |key: &str| key.starts_with("reward/") || key.starts_with("eval/reward/");
+    let drawn = ["reward/", "eval/reward/", JUDGE];
+    let is_drawn = |key: &str| drawn.iter().any(|prefix| key.starts_with(prefix));
     let rest: Vec<(&String, &Vec<Point>)> = run
         .curves
         .iter()
-        .filter(|(key, _)| !named.contains(key.as_str()) && !is_component(key))
+        .filter(|(key, _)| !named.contains(key.as_str()) && !is_drawn(key))
         .collect();
     let shown = rest.iter().take(MOST_OTHERS);
     let figures: String = shown

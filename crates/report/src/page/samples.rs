@@ -123,14 +123,13 @@ fn side(name: &str, sample: Option<&Sample>) -> String {
         );
     };
     let score = sample.score.map_or_else(|| "no score".to_owned(), score);
-    let components: String = sample
-        .components
-        .iter()
-        .map(|(name, value)| {
-            let value = value.map_or_else(|| "none".to_owned(), self::score);
-            format!("<li>{} <b>{value}</b></li>", Escaped(name))
-        })
-        .collect();
+    let item = |of: &str, name: &str, value: Option<f64>| {
+        let value = value.map_or_else(|| "none".to_owned(), self::score);
+        format!("<li>{of}{} <b>{value}</b></li>", Escaped(name))
+    };
+    let components = sample.components.iter().map(|(name, value)| item("", name, *value));
+    let judges = sample.judges.iter().map(|(name, value)| item("judge ", name, *value));
+    let components: String = components.chain(judges).collect();
     let components = match components.as_str() {
         "" => components,
         _ => format!("<ul class=\"components\">{components}</ul>"),

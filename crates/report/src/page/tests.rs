@@ -47,8 +47,29 @@ fn every_defined_metric_is_drawn_once() {
     assert!(!page.contains("no definition of this key"));
 }
 
+#[test]
+fn judges_share_the_picture_of_the_score() {
+    let mut run = run(10);
+    run.curves.retain(|key, _| key == "rollout/score_mean" || key == "eval/score_mean");
+    let alone = render(&run);
+    assert!(alone.contains("<h3>Score</h3>") && !alone.contains("Judge"), "{alone}");
+    run.curves.insert("eval/judge/lexicon".to_owned(), curve(10));
+    let page = render(&run);
+    let figure = page.split("<figure").find(|figure| figure.contains("<h3>Score and judges</h3>"));
+    let figure = figure.expect("a picture of both").split("</figure>").next().unwrap_or_default();
+    for name in ["<span>Score</span>", "<span>Score, held out</span>", "<span>Judge lexicon</span>"]
+    {
+        assert!(figure.contains(name), "{name}: {figure}");
+    }
+    // Its colour in the legend, and its line.
+    assert_eq!(figure.matches("<path class=\"curve s2\" d=").count(), 2, "{figure}");
+    assert!(!page.contains("Further metrics"), "drawn twice");
+}
+
 fn is_headline(key: &str) -> bool {
-    ["eval/score_mean", "eval/ref_kl", "eval/distinct_2", "eval/sft_loss"].contains(&key)
+    let keys =
+        ["eval/score_mean", "eval/judge/NAME", "eval/ref_kl", "eval/distinct_2", "eval/sft_loss"];
+    keys.contains(&key)
 }
 
 #[test]
@@ -69,6 +90,7 @@ fn nothing_in_the_files_can_leave_its_place() {
             target: None,
             score: None,
             components: BTreeMap::from([(EVIL.to_owned(), None)]),
+            judges: BTreeMap::from([(EVIL.to_owned(), Some(1.0))]),
         })
         .into();
     let (page, plain) = (render(&evil), render(&run(3)));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use self::readout::{Naming, Pick, Readout, Scale};
 use super::batched::{Batched, Network};
-use super::text_classifier::TextClassifier;
+use super::text_classifier::{Standard, TextClassifier};
 use super::{BATCH_TOKENS, BATCH_TOKENS_PARAM, CACHE, CACHED, DEVICE, MAX_LENGTH, check_sizes};
 use crate::error::{ParamError, require};
 use crate::reward::Needs;
@@ -172,7 +172,7 @@ const TEXT: Param = Param::new(
 const SCORE: Param = Param::new(
     "score",
     "one of `probability`, `logit` or `log_probability`",
-    "the probability, in [0, 1]; the output itself, as is all that a regression has; or the natural logarithm of the probability",
+    "the probability, in [0, 1]; the output itself, as is all that a regression has; or the natural logarithm of the probability. Of a reward model trained here, `probability` is its number in deviations from the mean of its held-out texts",
 );
 const INVERT: Param = Param::new(
     "invert",
@@ -221,7 +221,8 @@ fn build(
     let model = env.classifier(name, config.task.as_deref(), config.device.as_deref())?;
     let readout = readout(&config, naming, &model)?;
     let (text, limit) = (config.text, model.limit(config.max_length));
-    let network = Classifier { model, readout, text, limit };
+    let standard = model.standard().filter(|_| config.score != Scale::Logit);
+    let network = Classifier { model, readout, text, limit, standard };
     Ok(Batched::new(network, config.batch_tokens, config.cache))
 }
 
@@ -248,6 +249,8 @@ struct Classifier {
     readout: Readout,
     text: Text,
     limit: usize,
+    /// Of a reward model: what its numbers are measured in.
+    standard: Option<Standard>,
 }
 
 impl Network for Classifier {
@@ -275,6 +278,11 @@ impl Network for Classifier {
 
     fn run(&self, inputs: &[&Segments]) -> Vec<f64> {
         let logits = self.model.logits(inputs);
-        logits.iter().map(|logits| self.readout.score(logits)).collect()
+        let standard = |number: &f64| self.standard.map_or(*number, |scale| scale.of(*number));
+        logits
+            .iter()
+            .map(|logits| logits.iter().map(standard).collect::<Vec<f64>>())
+            .map(|logits| self.readout.score(&logits))
+            .collect()
     }
 }

@@ -7,6 +7,8 @@ use hybrid_model::heads::{HeadConfig, Level, lists_heads};
 use hybrid_model::labels::Labels;
 use hybrid_model::{Device, MultiHead, RowError, SequenceClassifier, Tensor, TokenRow, Trunk};
 
+use serde::Deserialize;
+
 use super::language_model::whole;
 
 /// A classifier and the tokenizer it was trained with.
@@ -14,7 +16,36 @@ use super::language_model::whole;
 pub struct TextClassifier {
     network: Network,
     tokenizer: Tokenizer,
+    standard: Option<Standard>,
 }
+
+/// Where the numbers of a reward model lie on the texts that it was measured on.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub struct Standard {
+    /// Their mean.
+    pub mean: f64,
+    /// Their standard deviation.
+    pub deviation: f64,
+}
+
+impl Standard {
+    /// A number in deviations from the mean.
+    #[must_use]
+    pub fn of(self, number: f64) -> f64 {
+        (number - self.mean) / self.deviation
+    }
+}
+
+/// What a run keeps of a head beside its weights; here only what a score needs.
+#[derive(Deserialize)]
+struct KeptTask {
+    name: String,
+    #[serde(default)]
+    scale: Option<Standard>,
+}
+
+/// The file with the tasks of a run of heads.
+const TASKS: &str = "tasks.json";
 
 /// What gives the logits.
 #[derive(Debug)]
@@ -55,8 +86,9 @@ impl Network {
         else {
             let names: Vec<String> =
                 of_texts.iter().map(|(_, head)| format!("`{}`", head.name)).collect();
+            let unknown = task.map(|task| format!(" and no `{task}`")).unwrap_or_default();
             return Err(format!(
-                "`{}` has the heads {}: choose one of them by `task`",
+                "`{}` has the heads {}{unknown}: choose one of them by `task`",
                 path.display(),
                 names.join(", ")
             ));
@@ -105,7 +137,14 @@ impl TextClassifier {
                 path.display()
             ));
         }
-        Ok(Self { network, tokenizer })
+        let standard = standard(path, &network)?;
+        Ok(Self { network, tokenizer, standard })
+    }
+
+    /// The scale of a reward model's numbers, where its run measured one.
+    #[must_use]
+    pub fn standard(&self) -> Option<Standard> {
+        self.standard
     }
 
     /// What the outputs mean, by the folder's `config.json`.
@@ -163,6 +202,26 @@ impl TextClassifier {
         };
         let flat: Vec<f64> = logits.into_data().iter::<f64>().collect();
         flat.chunks(count).map(<[f64]>::to_vec).collect()
+    }
+}
+
+/// The scale that a run keeps of its head.
+fn standard(path: &Path, network: &Network) -> Result<Option<Standard>, String> {
+    let Network::Head { model, head, .. } = network else { return Ok(None) };
+    let (file, name) = (path.join(TASKS), model.configs().nth(*head).map(|head| &head.name));
+    if !file.is_file() {
+        return Ok(None);
+    }
+    let wrong = |reason: String| format!("`{}` cannot be read: {reason}", file.display());
+    let text = std::fs::read(&file).map_err(|error| wrong(error.to_string()))?;
+    let tasks: Vec<KeptTask> =
+        serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+    let scale = tasks.into_iter().find(|task| Some(&task.name) == name).and_then(|it| it.scale);
+    match scale {
+        Some(Standard { mean, deviation }) if !(mean.is_finite() && deviation > 0.0) => {
+            Err(wrong(format!("its scale has the mean {mean} and the deviation {deviation}")))
+        }
+        scale => Ok(scale),
     }
 }
 

@@ -1,11 +1,13 @@
 //! What the quickstart changed, with how sure that is.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use anyhow::Result;
 use hybrid::paired::{self, Paired};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::head::Scoring;
 use super::held_out::{self, Answer, Pair};
 use crate::training::{Finished, summary};
 use crate::ui::Ui;
@@ -19,21 +21,36 @@ const SHOWN: usize = 3;
 const WIDTH: usize = 160;
 
 /// Prints the comparison, or `train`'s line with it as `paired`.
-pub(super) fn print(finished: &Finished, ui: &Ui) -> Result<()> {
+pub(super) fn print(finished: &Finished, scoring: Option<&Scoring>, ui: &Ui) -> Result<()> {
     let outcome = &finished.outcome;
     let pairs = held_out::read(&outcome.run_dir)?;
-    let (before, after): (Vec<f64>, Vec<f64>) = pairs.iter().filter_map(Pair::means).unzip();
-    let paired = paired::compare(&before, &after);
+    let paired = compare(&pairs, |answer| answer.score);
+    let judges = judged(&pairs);
     let mut out = std::io::stdout().lock();
     if ui.json {
         let mut line = summary::as_json(outcome);
         line.insert("paired".to_owned(), paired.as_ref().map_or(Value::Null, as_json));
+        if let Some(scoring) = scoring {
+            let judge = |(name, paired): &(String, Paired)| (name.clone(), as_json(paired));
+            let judges: Map<String, Value> = judges.iter().map(judge).collect();
+            line.insert("judges".to_owned(), Value::Object(judges));
+            line.insert("heads".to_owned(), json!(scoring.run.display().to_string()));
+        }
         return Ok(writeln!(out, "{}", Value::Object(line))?);
     }
     let samples = pairs.iter().map(|pair| pair.before.len()).max().unwrap_or(0);
     match &paired {
-        Some(paired) => writeln!(out, "{}", score_lines(paired, samples))?,
+        Some(paired) => {
+            writeln!(out, "{}", score_lines("held-out sentiment", SENTIMENT, paired, samples))?;
+        }
         None => writeln!(out, "there are no held-out scores to compare")?,
+    }
+    for (name, paired) in &judges {
+        let of = format!("judge, {name}");
+        writeln!(out, "{}", score_lines(&of, "never trained on", paired, samples))?;
+    }
+    if let Some(scoring) = scoring {
+        writeln!(out, "reward                {}", scoring.describe())?;
     }
     let metrics = |name: &str| (outcome.before.get(name), outcome.after.get(name));
     writeln!(out, "SFT validation loss   {}  nats a token", change(metrics("eval/sft_loss"), 3))?;
@@ -48,6 +65,27 @@ pub(super) fn print(finished: &Finished, ui: &Ui) -> Result<()> {
     Ok(writeln!(out, "report  {}", finished.report.display())?)
 }
 
+/// What the score is.
+const SENTIMENT: &str = "from 0 (negative) to 1 (positive)";
+
+/// A score of the same prompts before and after.
+fn compare(pairs: &[Pair], score: impl Fn(&Answer) -> Option<f64>) -> Option<Paired> {
+    let means = pairs.iter().filter_map(|pair| pair.means(&score));
+    let (before, after): (Vec<f64>, Vec<f64>) = means.unzip();
+    paired::compare(&before, &after)
+}
+
+/// The same by each judge.
+fn judged(pairs: &[Pair]) -> Vec<(String, Paired)> {
+    let answers = pairs.iter().flat_map(|pair| pair.before.iter().chain(&pair.after));
+    let names: BTreeSet<&String> = answers.flat_map(|answer| answer.judges.keys()).collect();
+    let compared = |name: &String| {
+        let said = |answer: &Answer| answer.judges.get(name).copied().flatten();
+        Some((name.clone(), compare(pairs, said)?))
+    };
+    names.into_iter().filter_map(compared).collect()
+}
+
 fn as_json(paired: &Paired) -> Value {
     json!({
         "prompts": paired.count, "before": paired.before, "after": paired.after,
@@ -56,13 +94,12 @@ fn as_json(paired: &Paired) -> Value {
     })
 }
 
-/// The sentiment before and after, and the difference with its interval.
-fn score_lines(paired: &Paired, samples: usize) -> String {
+/// A score before and after, and the difference with its interval.
+fn score_lines(name: &str, scale: &str, paired: &Paired, samples: usize) -> String {
     let Paired { count, before, after, difference, interval: (low, high), p_value } = paired;
     let p = if *p_value < 1e-4 { format!("{p_value:.1e}") } else { format!("{p_value:.4}") };
     format!(
-        "held-out sentiment    {before:.3} → {after:.3}  from 0 (negative) to 1 (positive), {count} \
-         prompts × {samples} answers\n\
+        "{name:<20}  {before:.3} → {after:.3}  {scale}, {count} prompts × {samples} answers\n\
          difference            {difference:+.3}  95 % interval {low:+.3} to {high:+.3}, p = {p} \
          (paired t-test over prompts)"
     )

@@ -23,6 +23,9 @@ pub(super) struct Answer {
     pub(super) response: String,
     /// Its score; absent for none.
     pub(super) score: Option<f64>,
+    /// What the judges said of it.
+    #[serde(default)]
+    pub(super) judges: BTreeMap<String, Option<f64>>,
 }
 
 /// The answers to one prompt, in the order in which they were drawn.
@@ -33,10 +36,10 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// Mean scores before and after, where there are any of both.
-    pub(super) fn means(&self) -> Option<(f64, f64)> {
+    /// Means of a score before and after, where there are any of both.
+    pub(super) fn means(&self, score: impl Fn(&Answer) -> Option<f64>) -> Option<(f64, f64)> {
         let mean = |answers: &[Answer]| {
-            let scores: Vec<f64> = answers.iter().filter_map(|answer| answer.score).collect();
+            let scores: Vec<f64> = answers.iter().filter_map(&score).collect();
             (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)
         };
         Some((mean(&self.before)?, mean(&self.after)?))

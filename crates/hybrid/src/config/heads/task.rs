@@ -103,11 +103,16 @@ pub struct TaskData {
     /// Further training rows, of which no label holds. Of multi_label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub neutral: Option<NeutralData>,
+    /// Makes the pairs of a pairwise head of rows with one text and a label each: a text that is
+    /// labelled as the better ones are with one that is labelled as the worse ones, each text once;
+    /// rows with another label are left out. Absent reads both answers from each row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<PairsData>,
     /// The column with the text, or with a list of messages, of which the last counts. Of all kinds
-    /// but tagging, pairwise and the span kinds.
+    /// but tagging, the span kinds, and pairwise heads without `pairs`.
     pub text: String,
-    /// The column with the label: a text or number (classification), a list of labels or an object
-    /// of shares (multi_label), a number or a list of them (regression). Where a multi-label row
+    /// The column with the label: a text or number (classification, `pairs`), a list of labels or an
+    /// object of shares (multi_label), a number or a list of them (regression). Where a multi-label row
     /// has no such column, each label is a column that holds its share.
     pub label: String,
     /// The column with the list of words. Of tagging.
@@ -146,6 +151,7 @@ impl Default for TaskData {
             select: None,
             clean_html: false,
             neutral: None,
+            pairs: None,
             text: "text".to_owned(),
             label: "label".to_owned(),
             words: "tokens".to_owned(),
@@ -160,6 +166,16 @@ impl Default for TaskData {
             margin: None,
         }
     }
+}
+
+/// Which of two labelled texts is better.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PairsData {
+    /// The label of the better ones.
+    pub chosen: String,
+    /// The label of the worse ones.
+    pub rejected: String,
 }
 
 /// Texts of which no label holds.
@@ -267,6 +283,7 @@ impl TaskConfig {
             return Err(Problem::range(&of("data.neutral.select"), "0", "at least 1"));
         }
         self.keys_fit(key)?;
+        self.check_pairs(key)?;
         self.check_labels(key)?;
         self.check_feedback(key)
     }
@@ -278,10 +295,11 @@ impl TaskConfig {
         };
         let classes: &[TaskKind] = &[Classification, Tagging];
         let spans: &[TaskKind] = &[Span, SpanOrNone];
-        let given: [(&str, bool, &[TaskKind]); 10] = [
+        let given: [(&str, bool, &[TaskKind]); 11] = [
             ("overlap", self.overlap != overlap(), spans),
             ("max_answer", self.max_answer != max_answer(), spans),
             ("data.neutral", self.data.neutral.is_some(), &[MultiLabel]),
+            ("data.pairs", self.data.pairs.is_some(), &[Pairwise]),
             ("labels", self.labels.is_some(), &[Classification, MultiLabel, Tagging, Regression]),
             ("class_weights", self.class_weights.is_some(), classes),
             ("label_smoothing", self.label_smoothing != 0.0, classes),
@@ -317,6 +335,29 @@ impl TaskConfig {
             return Err(Problem::new(&key, text));
         }
         Ok(())
+    }
+
+    fn check_pairs(&self, key: &str) -> Result<(), Problem> {
+        let Some(pairs) = &self.data.pairs else { return Ok(()) };
+        let key = format!("{key}.data");
+        if pairs.chosen == pairs.rejected {
+            let name = format!("{key}.pairs.rejected");
+            let value = format!("`{}`", pairs.rejected);
+            return Err(Problem::range(&name, &value, "another label than `chosen`"));
+        }
+        let beside =
+            [("prompt", self.data.prompt.is_some()), ("margin", self.data.margin.is_some())];
+        match beside.into_iter().find(|(_, given)| *given) {
+            Some((name, _)) => {
+                let name = format!("{key}.{name}");
+                let text = format!(
+                    "`{name}` is of rows that hold both answers, but `{key}.pairs` makes pairs of \
+                     single texts: remove one of them"
+                );
+                Err(Problem::new(&name, text))
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_labels(&self, key: &str) -> Result<(), Problem> {

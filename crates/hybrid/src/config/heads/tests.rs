@@ -1,3 +1,5 @@
+mod every_key;
+
 use std::path::Path;
 
 use super::*;
@@ -74,9 +76,15 @@ fn wrong_keys_and_values_are_named() {
         ),
         ("steps = 3", "steps = 0", "`phase[0].steps` is 0"),
         ("\"heads\"", "\"reward-model\"", "is none of kind `pairwise`"),
-        ("\"heads\"", "\"sft\"", "`phase[0].kind`"),
+        ("\"heads\"", "\"stf\"", "`phase[0].kind`"),
+        ("\"heads\"", "\"sft\"", "no phase trains the `[[head]]` of this run of a language model"),
         ("task = ", "label_smoothing = 1.0\ntask = ", "`head[0].label_smoothing` is 1"),
         ("task = ", "center_coef = 0.1\ntask = ", "belongs to heads of kind `pairwise`"),
+        (
+            "data.train",
+            "data.pairs = { chosen = \"a\", rejected = \"b\" }\ndata.train",
+            "of kind `pairwise`",
+        ),
         ("task = ", "labels = [\"x\"]\ntask = ", "at least two"),
         ("task = ", "labels = [\"x\", \"x\"]\ntask = ", "both label 0 and label 1"),
         ("task = ", "weight = 0.0\ntask = ", "above 0 for some head"),
@@ -97,6 +105,18 @@ fn wrong_keys_and_values_are_named() {
     ] {
         let error = refused(from, to);
         assert!(error.contains(expected), "{to}: {error}");
+    }
+    let pairwise = SMALL.replace("classification", "pairwise");
+    for (more, expected) in [
+        ("data.pairs = { chosen = \"a\", rejected = \"a\" }", "another label than `chosen`"),
+        (
+            "data.pairs = { chosen = \"a\", rejected = \"b\" }\ndata.prompt = \"q\"",
+            "`head[0].data.prompt` is of rows that hold both answers",
+        ),
+    ] {
+        let said =
+            read(&pairwise.replace("data.train", &format!("{more}\ndata.train"))).unwrap_err();
+        assert!(said.contains(expected), "{said}");
     }
     let twice = SMALL.replace(
         "[[phase]]",

@@ -46,7 +46,8 @@ const HEADS_SOURCES: &[&str] = &[
 const HEADS_INTRODUCTION: &str = "\
 # Task heads
 
-A run file with a `[[head]]` table trains task heads on one trunk, an encoder or a causal model:
+A run file with a `[[head]]` table trains task heads on one trunk, an encoder or a causal model; with phases of SFT
+or PPO in it, [a language model beside them](#beside-a-language-model).
 
 ```console
 $ hybrid train examples/heads/sentiment.toml
@@ -62,8 +63,15 @@ F1, the F1 of answers), and of the checkpoints the one with the best is kept bes
 `AutoModelForTokenClassification` or `AutoModelForQuestionAnswering` of `transformers` loads it, with equal
 logits.
 
-A head of kind `pairwise` is a reward model: `chosen` and `rejected` answers in, a number out, which
-`hybrid predict` gives in deviations from the mean of the held-out answers.
+A head of kind `pairwise` is a reward model: `chosen` and `rejected` answers in, or labelled texts of which
+`head.data.pairs` makes pairs, and a number out, which `hybrid predict` gives in deviations from the mean of the
+held-out answers. PPO takes it by the path of its run, in the same deviations (the reward `classifier`), and
+`eval.judges` names who else is asked about the same answers:
+
+```console
+$ hybrid train examples/heads/preference.toml
+$ hybrid train examples/reward_model.toml
+```
 
 `model.lora` trains a trunk through low-rank adapters: every projection `W` that `targets` names computes
 `x·W + alpha/rank · (x·a)·b`, and of the trunk only `a` and `b` change. A checkpoint keeps them beside the
@@ -79,18 +87,41 @@ question each:
 {\"question\": \"Who wrote it?\", \"context\": \"Ada wrote it.\", \"answers\": {\"text\": [\"Ada\"], \"answer_start\": [0]}}
 ```
 
-Starts count characters; the first answer is learnt, and by SQuAD's comparison any of them is right. Question
-and context are read as a pair of `train.max_length` tokens at most, the question in half of it; of a longer
-context as many windows are read as it takes, `overlap` tokens in two of them. A window without the whole
-answer teaches a head of kind `span_or_none` that it holds none (position 0, as BERT's baseline for SQuAD 2),
-and a head of kind `span` nothing. The answer is that of the window whose start and end logits have the
-largest sum, unless the sum of *no answer* is larger than that in every window. `hybrid predict RUN --question Q --text CONTEXT`, or
-rows `{\"question\": …, \"context\": …}`, give `answer`, `start`, `end`, `score` (the probability of the start times
-that of the end) and `answerable`.
+Starts count characters; the first answer is learnt, and by SQuAD's comparison any of them is right. Question and
+context are read as a pair of `train.max_length` tokens at most, the question in half of it; of a longer context as
+many windows are read as it takes, two of which share `overlap` tokens, whatever `train.truncation_side` says. A
+window without the whole answer teaches a head of kind `span_or_none` that it holds none (position 0, as BERT's
+baseline for SQuAD 2), and a head of kind `span` nothing. The answer is that of the window whose start and end
+logits have the largest sum, unless the sum of *no answer* is larger than that in every window.
+`hybrid predict RUN --question Q --text CONTEXT`, or rows `{\"question\": …, \"context\": …}`, give `answer`,
+`start`, `end`, `score` (the probability of the start times that of the end) and `answerable`.
 
-Not there yet: heads and a language model in one run.
+## Beside a language model
 
-The keys below are made from the doc comments of the structs that hold them; `[optim]` is that of
+A file with `[[head]]` tables and phases of SFT or PPO trains a causal model and heads on it, one set of weights, in
+turns: `heads` phases, or `heads_steps` in the cycles of a `hybrid` phase. Its other keys are those of
+[config.md](config.md): a step takes `train.batch_size` rows of a task, cut at `train.max_length`, with as many
+tokens at once as a micro-batch has, and all of them are measured wherever the run measures.
+`examples/multi_task.toml` is such a file: a head by supervision, and a generator rewarded by BLEU.
+
+```console
+$ hybrid train examples/multi_task.toml
+$ hybrid predict runs/multi-task --task sarcasm --text \"area man wins award for staying in bed\"
+$ hybrid chat runs/multi-task
+$ hybrid export runs/multi-task ./model
+```
+
+KL is measured against the frozen language model, as without heads, and `kl/sft_drift` says how far the heads'
+steps of a cycle moved it. `export` writes the language model, or with `--task` a head. `model.freeze`, `model.lora`,
+`eval.patience`, `eval.rows` and `reward-model` phases are for runs of heads alone.
+
+## Not there yet
+
+LoRA beside a language model.
+
+## Keys
+
+The keys of a run of heads alone are made from the doc comments of the structs that hold them; `[optim]` is that of
 [config.md](config.md), where `value_head_lr` is the heads' rate.
 ";
 
@@ -146,6 +177,7 @@ fn smallest_of_heads() -> BTreeMap<&'static str, (Value, Vec<&'static str>)> {
         ("head", (head, vec!["task", "kind", "data"])),
         ("head.data", (data, vec!["train"])),
         ("head.data.neutral", (json!({"text": "text"}), vec!["train", "select"])),
+        ("head.data.pairs", (json!({}), vec!["chosen", "rejected"])),
         ("head.feedback", (feedback, vec![])),
         ("model", (serde_json::to_value(HeadsModel::default()).expect("JSON"), vec!["base"])),
         ("model.lora", (serde_json::to_value(LoraConfig::default()).expect("JSON"), vec![])),
@@ -166,6 +198,10 @@ impl Page {
         let mut types = BTreeMap::new();
         for source in SOURCES {
             read_types(&root().join(source), &mut types);
+        }
+        // Heads have a page of their own.
+        for heads in ["TaskConfig", "MixingConfig"] {
+            types.remove(heads);
         }
         let mut page = Self {
             types,

@@ -137,7 +137,7 @@ pub(super) fn read(
             }
             (vec![words.join(" ")], RawTarget::Tags { words, tags })
         }
-        TaskKind::Pairwise => {
+        TaskKind::Pairwise if data.pairs.is_none() => {
             let margin = data.margin.as_ref().map(|name| columns.number(name)).transpose()?;
             prompt = data.prompt.as_ref().map(|name| columns.conversation(name)).transpose()?;
             prompt = prompt.map(&seen);

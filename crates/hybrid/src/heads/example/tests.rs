@@ -157,3 +157,68 @@ fn answers_that_are_not_there_are_named() {
     let other = refused("span", "data.context = \"passage\"", &room);
     assert!(other.contains("has no column `passage`"), "{other}");
 }
+
+#[test]
+fn a_text_is_cut_where_asked() {
+    let bench = Bench::new();
+    let row = |text: &str, label: u8| json!({ "text": text, "label": label });
+    let file = bench.rows("rows.jsonl", &[row("abcdefghijkl", 0), row("ab", 1)]);
+    let (prefix, suffix) = bench.tokenizer().affixes().unwrap();
+    let room = 8 + prefix.len() + suffix.len();
+    for (side, kept) in [("right", "abcdefgh"), ("left", "efghijkl"), ("middle", "abghijkl")] {
+        let text = format!(
+            "train = {{ max_length = {room}, truncation_side = \"{side}\" }}\n[[head]]\n\
+             task = \"t\"\nkind = \"classification\"\n\
+             data = {{ train = {file:?}, shuffle = false }}\n[[phase]]\nkind = \"heads\"\n\
+             steps = 1\n"
+        );
+        let parts = bench.parts(&bench.config(&text)).unwrap();
+        let expected = |text: &str| {
+            let body = bench.tokenizer().encode(text, false).unwrap();
+            [&prefix[..], &body, &suffix].concat()
+        };
+        assert_eq!(parts.rows[0].train[0].rows[0].ids, expected(kept), "{side}");
+        assert_eq!(parts.rows[0].train[1].rows[0].ids, expected("ab"), "{side}");
+    }
+}
+
+#[test]
+fn labelled_texts_become_pairs_of_a_better_and_a_worse_one() {
+    let bench = Bench::new();
+    let labels = ["bad", "good", "so so", "bad", "good", "good"];
+    let rows: Vec<Value> = (0..)
+        .zip(labels)
+        .map(|(at, label)| json!({ "text": format!("{label} {at}"), "label": label }))
+        .collect();
+    let file = bench.rows("rows.jsonl", &rows);
+    let read = |shuffle: bool, more: &str| {
+        let text = format!(
+            "[[head]]\ntask = \"t\"\nkind = \"pairwise\"\ndata.train = {file:?}\n\
+             data.shuffle = {shuffle}\n\
+             data.pairs = {{ chosen = \"good\", rejected = \"bad\" }}\n{more}\n[[phase]]\n\
+             kind = \"reward-model\"\nsteps = 1\n"
+        );
+        bench.parts(&bench.config(&text)).unwrap().rows.remove(0)
+    };
+    let tokenizer = bench.tokenizer();
+    let texts = |example: &Example| -> Vec<String> {
+        example.rows.iter().map(|row| tokenizer.decode(&row.ids, true).unwrap()).collect()
+    };
+    // In the file's order; the third good text has no bad one left.
+    let in_order: Vec<_> = read(false, "").train.iter().map(texts).collect();
+    assert_eq!(in_order, [["good 1", "bad 0"], ["good 4", "bad 3"]]);
+    // Pairs are held out, not texts, and no text is in two.
+    let TaskRows { train, held_out, .. } = read(true, "data.validation = 1");
+    assert_eq!((train.len(), held_out.len()), (1, 1));
+    assert!(train.iter().chain(&held_out).all(|pair| pair.target == Target::Preferred(0.0)));
+    let all: std::collections::BTreeSet<String> =
+        train.iter().chain(&held_out).flat_map(texts).collect();
+    assert_eq!(all.len(), 4, "{all:?}");
+}
+
+#[test]
+fn pairs_need_texts_of_both_labels() {
+    let rows = [json!({ "text": "a", "label": "good" }), json!({ "text": "b", "label": "fine" })];
+    let said = refused("pairwise", "data.pairs = { chosen = \"good\", rejected = \"bad\" }", &rows);
+    assert!(said.contains("no row has the label `bad` in `label`"), "{said}");
+}

@@ -8,7 +8,7 @@ use crate::config::ClassWeights;
 use crate::run::{Observer, StepReport};
 
 /// Asks for an end after so many steps.
-struct After(u64, u64);
+pub(super) struct After(pub(super) u64, pub(super) u64);
 
 impl Observer for After {
     fn step(&mut self, report: &StepReport<'_>) {
@@ -40,7 +40,7 @@ fn config(bench: &Bench, run: &str) -> HeadsConfig {
 }
 
 /// Metrics without times, and the weights of the last checkpoint.
-fn left(run: &Path) -> (Vec<Value>, Vec<u8>) {
+pub(super) fn left(run: &Path) -> (Vec<Value>, Vec<u8>) {
     let lines = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     let line = |line: &str| {
         let mut line: Value = serde_json::from_str(line).unwrap();

@@ -51,11 +51,7 @@ impl HeadsTrainer {
         let state = Saved {
             counters: self.counters,
             optim: scalars,
-            averages: self
-                .tasks
-                .iter()
-                .map(|it| it.feedback.as_ref().map(|it| it.average))
-                .collect(),
+            averages: self.lessons.averages(),
             log_variances: noise.transpose()?.unwrap_or_default(),
         };
         write_json(&directory.join(STATE), &state)?;
@@ -94,14 +90,7 @@ impl HeadsTrainer {
         let optim = StepperState { tensors, scalars: state.optim };
         self.stepper.load_state(optim, &learner)?;
         self.learner = Some(learner);
-        for (learnt, saved) in self.tasks.iter_mut().zip(tasks) {
-            learnt.task = saved;
-        }
-        for (learnt, average) in self.tasks.iter_mut().zip(state.averages) {
-            if let (Some(feedback), Some(average)) = (&mut learnt.feedback, average) {
-                feedback.average = average;
-            }
-        }
+        self.lessons.restore(tasks, state.averages);
         self.counters = state.counters;
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! Attention over heads that lie one after the other.
 //!
 //! Queries are taken in blocks, and a block meets only the keys that one of its queries sees, so
-//! that scores exist for a block of one head at a time. The backward pass computes the
+//! that scores exist for a block of one head at a time, and none between two texts. The backward pass computes the
 //! probabilities again from the scores' log-sums.
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -39,13 +41,22 @@ struct Head<'a> {
     query: &'a [f32],
     key: &'a [f32],
     value: &'a [f32],
-    firsts: &'a [u32],
+    seen: &'a [Range<u32>],
 }
 
 /// A block of queries and the keys that any of them sees.
 struct Block {
-    rows: std::ops::Range<usize>,
-    keys: std::ops::Range<usize>,
+    rows: Range<usize>,
+    keys: Range<usize>,
+}
+
+impl Block {
+    /// Keys that a query sees, counted from the block's first.
+    fn seen(&self, keys: &Range<u32>) -> Range<usize> {
+        let end = (keys.end as usize).saturating_sub(self.keys.start);
+        let first = (keys.start as usize).saturating_sub(self.keys.start);
+        first.min(end)..end
+    }
 }
 
 impl Problem {
@@ -65,26 +76,23 @@ impl Problem {
             query: &heads.query[index * queries..][..queries],
             key: &heads.key[shared * keys..][..keys],
             value: &heads.value[shared * keys..][..keys],
-            firsts: self.spans.firsts(row),
+            seen: self.spans.seen(row),
         }
     }
 
-    fn blocks(&self, firsts: &[u32]) -> impl Iterator<Item = Block> {
-        let past = self.keys - self.queries;
-        firsts.chunks(BLOCK).enumerate().map(move |(index, firsts)| {
-            let start = index * BLOCK;
-            let end = past + start + firsts.len();
-            let first = firsts.iter().min().map_or(0, |first| *first as usize);
-            Block { rows: start..start + firsts.len(), keys: first.min(end - 1)..end }
+    /// Cuts the queries into blocks: where one is full, and where a text ends, so that a block's
+    /// scores are those of one text.
+    fn blocks<'a>(&self, seen: &'a [Range<u32>]) -> impl Iterator<Item = Block> + use<'a> {
+        let is_of_one_text =
+            |a: &Range<u32>, b: &Range<u32>| a.is_empty() || b.is_empty() || b.start < a.end;
+        let mut row = 0;
+        seen.chunk_by(is_of_one_text).flat_map(|text| text.chunks(BLOCK)).map(move |seen| {
+            let start = row;
+            row += seen.len();
+            let end = seen.iter().map(|keys| keys.end as usize).max().unwrap_or(1);
+            let first = seen.iter().map(|keys| keys.start as usize).min().unwrap_or(0);
+            Block { rows: start..row, keys: first.min(end - 1)..end }
         })
-    }
-
-    /// Keys that a query sees, counted from the block's first.
-    fn seen(&self, block: &Block, firsts: &[u32], row: usize) -> std::ops::Range<usize> {
-        let past = self.keys - self.queries;
-        let end = (past + row + 1).saturating_sub(block.keys.start);
-        let first = (firsts[row] as usize).saturating_sub(block.keys.start);
-        first.min(end)..end
     }
 
     /// Scores of a block, scaled and capped, `[rows, keys]`.
@@ -99,7 +107,7 @@ impl Problem {
     }
 
     /// Rows of a head.
-    fn lines<'a>(&self, values: &'a [f32], range: &std::ops::Range<usize>) -> &'a [f32] {
+    fn lines<'a>(&self, values: &'a [f32], range: &Range<usize>) -> &'a [f32] {
         &values[range.start * self.head_dim..range.end * self.head_dim]
     }
 }
@@ -113,12 +121,12 @@ pub(super) fn forward(problem: &Problem, heads: &Heads<'_>) -> (Vec<f32>, Vec<f3
     outputs.enumerate().for_each_init(Vec::new, |scratch: &mut Vec<f32>, (index, outputs)| {
         let (output, log_sums) = outputs;
         let head = problem.head(heads, index);
-        for block in problem.blocks(head.firsts) {
+        for block in problem.blocks(head.seen) {
             let (rows, keys) = (block.rows.len(), block.keys.len());
             scratch.resize(rows * keys, 0.0);
             problem.scores(&head, &block, scratch);
             for (line, row) in scratch.chunks_mut(keys).zip(block.rows.clone()) {
-                let seen = problem.seen(&block, head.firsts, row);
+                let seen = block.seen(&head.seen[row]);
                 log_sums[row] = softmax(line, seen.start, seen.end);
             }
             let value = problem.lines(head.value, &block.keys);
@@ -155,7 +163,7 @@ pub(super) fn backward(
                 log_sums: &log_sums[index * problem.queries..][..problem.queries],
                 gradient: &gradient[index * queries..][..queries],
             };
-            for block in problem.blocks(head.firsts) {
+            for block in problem.blocks(head.seen) {
                 let mut outputs = Outputs { d_query, d_key, d_value };
                 problem.block_backward(&head, &about, &block, scratch, &mut outputs);
             }
@@ -203,7 +211,7 @@ impl Problem {
         product(gradient, value.transposed(), 1.0, slopes, Write::Over, Threads::One);
         let lines = weights.chunks_mut(keys).zip(slopes.chunks_mut(keys));
         for ((weights, slopes), row) in lines.zip(block.rows.clone()) {
-            let seen = self.seen(block, head.firsts, row);
+            let seen = block.seen(&head.seen[row]);
             for outside in [0..seen.start, seen.end..keys] {
                 weights[outside.clone()].fill(0.0);
                 slopes[outside].fill(0.0);

@@ -92,5 +92,7 @@ fn a_component_is_named_by_the_reward() {
     assert_eq!(title_of("reward/style/bleu"), "style/bleu");
     assert_eq!(title_of("eval/reward/style/bleu"), "style/bleu, held out");
     assert_eq!(title_of("ppo/kl_coef"), "KL coefficient");
+    assert_eq!(title_of("eval/judge/lexicon"), "Judge lexicon");
+    assert_eq!(title_of("eval/accuracy/mood"), "Accuracy of mood");
     assert_eq!(title_of("my/own"), "my/own");
 }

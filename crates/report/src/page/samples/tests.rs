@@ -9,6 +9,7 @@ fn sample(step: u64, split: Split, prompt: &str, response: &str) -> Sample {
         target: None,
         score: Some(0.5),
         components: BTreeMap::new(),
+        judges: BTreeMap::new(),
     }
 }
 

@@ -10,12 +10,13 @@ fn the_score_comes_with_its_interval() {
         interval: (0.188, 0.288),
         p_value: 3.2e-13,
     };
-    insta::assert_snapshot!(score_lines(&paired, 4), @r"
+    let lines = |paired: &Paired| score_lines("held-out sentiment", SENTIMENT, paired, 4);
+    insta::assert_snapshot!(lines(&paired), @r"
     held-out sentiment    0.512 → 0.750  from 0 (negative) to 1 (positive), 64 prompts × 4 answers
     difference            +0.238  95 % interval +0.188 to +0.288, p = 3.2e-13 (paired t-test over prompts)
     ");
     let worse = Paired { difference: -0.01, interval: (-0.04, 0.02), p_value: 0.5, ..paired };
-    assert!(score_lines(&worse, 4).contains("-0.010  95 % interval -0.040 to +0.020, p = 0.5000"));
+    assert!(lines(&worse).contains("-0.010  95 % interval -0.040 to +0.020, p = 0.5000"));
 }
 
 #[test]

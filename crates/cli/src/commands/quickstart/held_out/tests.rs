@@ -27,7 +27,10 @@ fn answers_are_paired_by_prompt() {
     };
     let found: Vec<_> = pairs
         .iter()
-        .map(|pair| (responses(&pair.before), responses(&pair.after), pair.means()))
+        .map(|pair| {
+            let means = pair.means(|answer| answer.score);
+            (responses(&pair.before), responses(&pair.after), means)
+        })
         .collect();
     let expected = [
         ("c".to_owned(), "h".to_owned(), None),

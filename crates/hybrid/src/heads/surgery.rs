@@ -1,8 +1,9 @@
 //! What each task adds to the trunk where their gradients are compared.
 
 use hybrid_heads::balance::{Gram, Weighting, mgda, pcgrad};
+use hybrid_model::Trunk;
 
-use super::{Learner, Part};
+use super::lessons::Part;
 use crate::error::HybridError;
 use crate::metrics::Metrics;
 
@@ -12,13 +13,13 @@ const TOLERANCE: f64 = 1e-8;
 /// The factor of each part's gradient in the trunk's update, at `step` of a run whose `weighting`
 /// compares gradients. `weights` scale them before they are compared.
 pub(super) fn shares(
-    learner: &Learner,
+    trunk: &Trunk,
     parts: &[Part],
     weights: &[f64],
     (weighting, seed, step): (Weighting, u64, u64),
     metrics: &mut Metrics,
 ) -> Result<Vec<f64>, HybridError> {
-    let flat: Vec<Vec<f32>> = parts.iter().map(|part| trunk_gradient(learner, part)).collect();
+    let flat: Vec<Vec<f32>> = parts.iter().map(|part| trunk_gradient(trunk, part)).collect();
     // A pass that reads a lower layer has no gradient above it, and a frozen trunk has none at all.
     let length = flat.iter().map(Vec::len).max().unwrap_or(0);
     if length == 0 {
@@ -43,8 +44,7 @@ pub(super) fn shares(
 
 /// The gradient of every parameter of the trunk that is trained, one after the other; 0 where there is
 /// none.
-fn trunk_gradient(learner: &Learner, part: &Part) -> Vec<f32> {
-    let trunk = learner.model.trunk();
+fn trunk_gradient(trunk: &Trunk, part: &Part) -> Vec<f32> {
     let sizes = trunk.trained_sizes();
     let mut flat: Vec<f32> = Vec::new();
     for gradients in &part.gradients {
