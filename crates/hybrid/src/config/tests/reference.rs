@@ -101,7 +101,7 @@ logits have the largest sum, unless the sum of *no answer* is larger than that i
 A file with `[[head]]` tables and phases of SFT or PPO trains a causal model and heads on it, one set of weights, in
 turns: `heads` phases, or `heads_steps` in the cycles of a `hybrid` phase. Its other keys are those of
 [config.md](config.md): a step takes `train.batch_size` rows of a task, cut at `train.max_length`, with as many
-tokens at once as a micro-batch has, and all of them are measured wherever the run measures.
+tokens at once as a micro-batch has; all held-out rows are measured wherever the run measures.
 `examples/multi_task.toml` is such a file: a head by supervision, and a generator rewarded by BLEU.
 
 ```console
@@ -111,8 +111,9 @@ $ hybrid chat runs/multi-task
 $ hybrid export runs/multi-task ./model
 ```
 
-KL is measured against the frozen language model, as without heads, and `kl/sft_drift` says how far the heads'
-steps of a cycle moved it. `export` writes the language model, or with `--task` a head. `model.freeze`, `model.lora`,
+KL is measured against the frozen language model, as without heads, and `kl/sft_drift` says how far the supervised
+steps of a cycle, the heads' among them, moved it. `export` writes the language model, or with `--task` a head.
+`model.freeze`, `model.lora`,
 `eval.patience`, `eval.rows` and `reward-model` phases are for runs of heads alone.
 
 ## Not there yet

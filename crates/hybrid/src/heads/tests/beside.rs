@@ -9,6 +9,7 @@ use super::resume::{After, left};
 use super::*;
 use crate::config::RunConfig;
 use crate::heads::predict::Query;
+use crate::heads::trainer::HeadsStats;
 use crate::run::{NamedModels, NoObserver, Observer, StepReport};
 use crate::{HybridTrainer, Run, RunParts};
 
@@ -120,11 +121,11 @@ fn both_kinds_of_step_move_one_trunk() {
     assert!(after == frozen);
 }
 
-/// The same step as in a run of heads alone, to the last bit.
+/// The same step as in a run of heads alone, to the last bit of every weight.
 #[test]
 fn a_step_is_that_of_a_run_of_heads() {
     let bench = Bench::new();
-    let optim = "optim = { lr = 1e-2, value_head_lr = 2e-2, max_grad_norm = 0.5 }\n";
+    let optim = "optim = { lr = 1e-2, value_head_lr = 2e-2, max_grad_norm = 0.0 }\n";
     for weighting in ["fixed", "uncertainty", "mgda"] {
         let second = |file: &str| {
             format!(
@@ -164,7 +165,13 @@ fn a_step_is_that_of_a_run_of_heads() {
             // Both schedules have 8 steps.
             beside.advance(None);
             alone.advance(None);
-            assert_eq!(stats, expected, "{weighting}");
+            let but_norm = |stats: &HeadsStats| -> Vec<(String, f64)> {
+                // The norm sums parameters by their paths, which are others here.
+                let metrics = stats.metrics.iter().filter(|it| it.0 != "optim/grad_norm");
+                metrics.map(|(name, value)| (name.to_owned(), value)).collect()
+            };
+            assert_eq!(but_norm(&stats), but_norm(&expected), "{weighting}");
+            assert_eq!(stats.tokens, expected.tokens);
         }
         let model = beside.policy().with_heads().unwrap();
         assert!(weights_of(&model) == weights(&alone), "{weighting}");
@@ -199,8 +206,8 @@ fn a_head_learns_its_labels_while_bleu_rises() {
     let outcome = run.finish(&mut scores).unwrap();
     assert_eq!(scores.1, format!("{}{}hh", "s".repeat(80), "hp".repeat(40)));
     let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
-    let (first, last) = (mean(&scores.0[..5]), mean(&scores.0[35..]));
-    assert!(first < 0.7 && last > first + 0.2, "BLEU went from {first} to {last}");
+    let (first, last) = (mean(&scores.0[..2]), mean(&scores.0[35..]));
+    assert!(first < 0.75 && last > 0.9, "BLEU went from {first} to {last}");
     let accuracy = outcome.after.get("eval/accuracy/mood").unwrap();
     assert!(accuracy >= 0.9, "{accuracy}, where chance is 0.5");
     assert_eq!(outcome.after.get("eval/score"), Some(accuracy));
@@ -303,4 +310,17 @@ fn heads_and_what_trains_them_need_one_another() {
     config.head[0].layer = Some(1);
     let error = Run::open(run_parts(&bench, &config), false).unwrap_err();
     assert!(error.is_bad_input() && !config.output.dir.exists(), "{error}");
+}
+
+#[test]
+fn what_heads_alone_leave_is_no_language_model() {
+    let bench = Bench::new();
+    let text = run_text(&bench, "");
+    let heads = &text[text.find("[[head]]").unwrap()..];
+    let phase = "phase = [{ kind = \"heads\", steps = 1 }]";
+    let (trainer, _) = bench.trainer(&bench.config(&format!("{phase}\n{heads}")));
+    let folder = bench.path().join("alone");
+    trainer.save(&folder).unwrap();
+    let read = weights::load(&Checkpoint::open(&folder).unwrap(), &Device::flex());
+    assert!(read.unwrap_err().to_string().contains("heads.mood.output"));
 }
