@@ -23,11 +23,13 @@ mod growing;
 mod hf;
 mod segments;
 mod stream;
+mod windows;
 
 pub use error::TokenizerError;
 pub use growing::Growing;
 pub use segments::Segments;
 pub use stream::DecodeStream;
+pub use windows::Window;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -226,7 +226,8 @@ impl RaggedStates {
 
     /// The states of row beside row, `[b, t, d]`; padding repeats its row's last state. Needs rows,
     /// none of them empty.
-    pub(crate) fn padded(&self) -> Tensor<3> {
+    #[must_use]
+    pub fn padded(&self) -> Tensor<3> {
         let longest = self.lengths().into_iter().max().unwrap_or(0);
         let row = |ends: &[usize]| {
             let (first, last) = (ends[0], ends[1].saturating_sub(1));

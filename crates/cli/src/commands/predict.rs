@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use hybrid::heads::predict::Query;
-use hybrid::heads::{Prediction, Predictor};
+use hybrid::heads::{Prediction, Predictor, Task};
 use hybrid_data::reader::Row;
 use serde_json::{Map, Value, json};
 
@@ -21,10 +21,12 @@ use crate::ui::Ui;
 #[command(after_help = "Examples:
   hybrid predict runs/mood --task sentiment --text \"A delight.\"
   hybrid predict runs/mood --task sentiment --input rows.jsonl > answers.jsonl
+  hybrid predict runs/qa --question \"Who?\" --text \"Ada wrote it.\"
 
-Rows are {\"text\": …}; a reward model of prompts also reads `prompt`, a tagger also `words`. Every row
-comes back as one object, in order, with its `id` where it has one: `label` and `probabilities`,
-`labels` and `probabilities`, `values`, `words`, `tags` and `entities`, or `reward`.")]
+Rows are {\"text\": …}; a reward model of prompts also reads `prompt`, a tagger also `words`; rows for
+questions are {\"question\": …, \"context\": …}. Every row comes back as one object, in order, with its
+`id` where it has one: `label` and `probabilities`, `labels` and `probabilities`, `values`, `words`,
+`tags` and `entities`, `reward`, or `answer`, `start`, `end` (in characters), `score` and `answerable`.")]
 pub(crate) struct PredictArgs {
     /// The run directory, whose newest complete checkpoint is taken; or a checkpoint
     run: PathBuf,
@@ -34,6 +36,9 @@ pub(crate) struct PredictArgs {
     /// A text to ask about; may be repeated
     #[arg(long = "text", value_name = "TEXT", conflicts_with = "input")]
     texts: Vec<String>,
+    /// What is asked about each --text, of a head that answers questions
+    #[arg(long, value_name = "TEXT", conflicts_with = "input", requires = "texts")]
+    question: Option<String>,
     /// Rows to ask about, JSON lines; `-` is standard input, which is also read where neither this
     /// nor --text is given
     #[arg(long, value_name = "FILE")]
@@ -65,13 +70,17 @@ pub(crate) fn run(args: &PredictArgs, ui: &Ui) -> Result<()> {
         let queries: Vec<(Query, Option<Value>)> = args
             .texts
             .iter()
-            .map(|text| (Query { text: text.clone(), ..Query::default() }, None))
+            .map(|text| {
+                let (text, question) = (text.clone(), args.question.clone());
+                (Query { text, question, ..Query::default() }, None)
+            })
             .collect();
         return answer(&predictor, task, &queries, args, ui);
     }
+    let is_asked = predictor.tasks().get(task).is_some_and(Task::answers_questions);
     let mut batch = Vec::with_capacity(args.batch);
     for row in reward::open_rows(args.input.as_deref())? {
-        batch.push(query(row?)?);
+        batch.push(query(row?, is_asked)?);
         if batch.len() == args.batch {
             answer(&predictor, task, &batch, args, ui)?;
             batch.clear();
@@ -95,8 +104,8 @@ pub(super) fn task(predictor: &Predictor, name: Option<&str>) -> Result<usize> {
     }
 }
 
-/// What a row asks, and its id.
-fn query(row: Row) -> Result<(Query, Option<Value>)> {
+/// What a row asks, and its id; of a head that answers questions where `is_asked`.
+fn query(row: Row, is_asked: bool) -> Result<(Query, Option<Value>)> {
     let Row { at, mut columns } = row;
     let words = columns.remove("words").map(|words| {
         let list = words.as_array().map(|list| {
@@ -110,15 +119,27 @@ fn query(row: Row) -> Result<(Query, Option<Value>)> {
         None | Some(Value::Null) => Ok(None),
         Some(_) => Err(BadInput::error(format!("{at}: `{name}` is no text"))),
     };
-    let text = match take("text")? {
+    let question = take("question")?;
+    if is_asked && question.is_none() {
+        return Err(BadInput::error(format!(
+            "{at} has no `question`; a row is {{\"question\": …, \"context\": …}}"
+        )));
+    }
+    let context = if is_asked { take("context")? } else { None };
+    let text = match context.map_or_else(|| take("text"), |context| Ok(Some(context)))? {
         Some(text) => text,
         None if words.is_some() => String::new(),
+        None if is_asked => {
+            return Err(BadInput::error(format!(
+                "{at} has no `context`; a row is {{\"question\": …, \"context\": …}}"
+            )));
+        }
         None => take("response")?.ok_or_else(|| {
             BadInput::error(format!("{at} has no `text`; a row is {{\"text\": …}}"))
         })?,
     };
     let prompt = take("prompt")?;
-    Ok((Query { text, prompt, words }, columns.remove("id")))
+    Ok((Query { text, question, prompt, words }, columns.remove("id")))
 }
 
 fn answer(
@@ -169,6 +190,10 @@ fn line(prediction: &Prediction, text: &str) -> String {
             };
             entities.iter().map(entity).collect::<Vec<_>>().join("; ")
         }
+        Prediction::Answer { answer, score, .. } if !answer.is_empty() => {
+            format!("{answer} {score:.3}")
+        }
+        Prediction::Answer { .. } => "no answer".to_owned(),
         Prediction::Reward { reward } => format!("{reward:.4}"),
     };
     format!("{said}\t{text}")

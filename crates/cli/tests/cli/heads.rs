@@ -261,3 +261,52 @@ fn a_run_of_heads_is_checked_and_resumed() {
     let resumed = hybrid(&["train", &file, "--resume", "--json"]).json();
     assert_eq!(resumed["steps"], 60);
 }
+
+#[test]
+fn questions_are_answered() {
+    let bench = Bench::new();
+    let row = |place: usize| {
+        let (name, year) = (["Ada", "Bob"][place % 2], ["1815", "1999"][place / 2 % 2]);
+        let context = format!("{name} in {year}");
+        let (question, answer) =
+            if place.is_multiple_of(3) { ("who", name) } else { ("when", year) };
+        let start = context.find(answer).unwrap();
+        json!({ "question": question, "context": context,
+                "answers": { "text": [answer], "answer_start": [start] } })
+    };
+    let rows: String = (0..48).map(|place| format!("{}\n", row(place))).collect();
+    std::fs::write(bench.path().join("squad.jsonl"), rows).unwrap();
+    let text = format!(
+        "model.base = {:?}\n[[head]]\ntask = \"qa\"\nkind = \"span\"\n\
+         data = {{ train = {:?}, validation = 8 }}\n\
+         [train]\nbatch_size = 8\nmax_length = 48\n[[phase]]\nkind = \"heads\"\nsteps = 2\n\
+         [output]\ndir = {:?}\n",
+        bench.place(""),
+        bench.place("squad.jsonl"),
+        bench.place("qa")
+    );
+    let (file, run) = (bench.place("qa.toml"), bench.place("qa"));
+    std::fs::write(&file, text).unwrap();
+    let trained = hybrid(&["train", &file, "--json"]).json();
+    assert!(trained["after"]["eval/answer_f1/qa"].as_f64().is_some(), "{trained}");
+
+    let context = "Ada in 1815";
+    let rows = json!({ "id": 4, "question": "who", "context": context }).to_string();
+    let said = &hybrid_fed(&["predict", &run], &rows).json_lines()[0];
+    assert_eq!((&said["id"], &said["answerable"]), (&json!(4), &json!(true)));
+    let at = |key: &str| said[key].as_u64().unwrap() as usize;
+    assert_eq!(said["answer"], context[at("start")..at("end")]);
+    assert!((0.0..=1.0).contains(&said["score"].as_f64().unwrap()), "{said}");
+    let line = hybrid(&["predict", &run, "--question", "who", "--text", context]).data();
+    assert!(line.starts_with(said["answer"].as_str().unwrap()), "{line}");
+    assert!(line.ends_with("\tAda in 1815\n"), "{line}");
+
+    let bare = hybrid_fed(&["predict", &run], "{\"context\": \"a\"}\n").bad_input();
+    assert!(bare.contains("line 1 of") && bare.contains("has no `question`"), "{bare}");
+    let bare = hybrid_fed(&["predict", &run], "{\"question\": \"a\"}\n").bad_input();
+    assert!(bare.contains("has no `context`"), "{bare}");
+    let bare = hybrid(&["predict", &run, "--text", "a"]).bad_input();
+    assert!(bare.contains("a `question` is missing"), "{bare}");
+    let causal = hybrid(&["export", &run, &bench.place("out")]).bad_input();
+    assert!(causal.contains("head of tokens on a causal model"), "{causal}");
+}

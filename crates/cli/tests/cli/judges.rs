@@ -103,11 +103,11 @@ fn a_reward_model_trained_here_drives_ppo_and_a_judge_is_heard_beside_it() {
         assert!((said - score).abs() < 1e-4, "{said} {sample}");
     }
     let raw = json!({ "type": "classifier", "model": run, "score": "logit" }).to_string();
-    let rows: String =
-        before.iter().map(|it| format!("{}\n", json!({ "response": it["response"] }))).collect();
-    let raw = hybrid_fed(&["reward", "--spec", &raw], &rows).stdout;
+    let read = before.iter().find(|it| it["score"].is_f64()).expect("an answer with a token");
+    let row = format!("{}\n", json!({ "response": read["response"] }));
+    let raw = hybrid_fed(&["reward", "--spec", &raw], &row).stdout;
     let raw: Value = serde_json::from_str(raw.lines().next().unwrap()).unwrap();
-    assert!((raw["score"].as_f64().unwrap() - before[0]["score"].as_f64().unwrap()).abs() > 1e-3);
+    assert!((raw["score"].as_f64().unwrap() - read["score"].as_f64().unwrap()).abs() > 1e-3);
 
     let page = std::fs::read_to_string(task.path("run/report.html")).unwrap();
     let figure = page.split("<figure").find(|it| it.contains("<h3>Score and judges</h3>")).unwrap();

@@ -60,7 +60,7 @@ impl Tokenizer {
         usize::try_from(stated).ok()
     }
 
-    fn gives_types(&self) -> bool {
+    pub(super) fn gives_types(&self) -> bool {
         let names = self.config("model_input_names").and_then(Value::as_array);
         names.is_none_or(|names| names.iter().any(|name| name == "token_type_ids"))
     }
@@ -71,4 +71,4 @@ impl Tokenizer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,7 +1,10 @@
 //! Rows of files to token rows and targets.
 
+mod answers;
 mod columns;
 mod pairs;
+
+use std::ops::Range;
 
 use hybrid_data::config::Validation;
 use hybrid_data::load::Source;
@@ -9,8 +12,11 @@ use hybrid_data::reader::{ReadOptions, read_rows};
 use hybrid_data::select::{holdout, shuffle, split};
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_data::view::View;
+use hybrid_heads::span::TokenSpan;
 use hybrid_heads::{LabelSet, TaskKind};
+use hybrid_model::TokenRow;
 
+use super::spans::{self, SpanReading};
 use super::task::{Task, TextLimit};
 use crate::config::{NeutralData, TaskConfig};
 use crate::error::HybridError;
@@ -41,21 +47,34 @@ pub struct TaskRows {
 /// One row of a task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
-    /// The text, or the two of a preference, the better first.
+    /// The text, or the two of a preference, the better first; the windows of a context.
     pub rows: Vec<TextRow>,
     /// What the head should say.
     pub target: Target,
-    /// The text as it was, for rewards and for people.
+    /// The text as it was, or the context of a question, for rewards and for people.
     pub text: String,
 }
 
 /// A text as tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextRow {
     /// The tokens, special ones included; at least one.
     pub ids: Vec<u32>,
     /// The word that each token belongs to, where the task is about words; else empty.
     pub words: Vec<Option<usize>>,
+    /// The type (segment) of each token; empty where all are of type 0.
+    pub types: Vec<u32>,
+    /// Which of the tokens are a context's, where the task is about answers in it; else empty.
+    pub context: Range<usize>,
+    /// The bytes of the context behind each token, where the task is about answers in it; else empty.
+    pub offsets: Vec<Range<usize>>,
+}
+
+impl TextRow {
+    /// As what a model reads.
+    pub(super) fn tokens(&self) -> TokenRow<'_> {
+        TokenRow { ids: &self.ids, types: &self.types }
+    }
 }
 
 /// What a head should say of a row.
@@ -69,9 +88,24 @@ pub enum Target {
     Tags(Vec<usize>),
     /// The first of two texts is better, by this margin at least.
     Preferred(f32),
+    /// Where the answer stands.
+    Answers {
+        /// In each window; `None` where the window does not count.
+        windows: Vec<Option<TokenSpan>>,
+        /// All answers that are right; none where there is no answer.
+        texts: Vec<String>,
+    },
 }
 
 impl Example {
+    /// Whether there is anything to learn of it.
+    fn counts(&self) -> bool {
+        match &self.target {
+            Target::Answers { windows, .. } => windows.iter().any(Option::is_some),
+            _ => true,
+        }
+    }
+
     /// Tokens of its longest text.
     #[must_use]
     pub fn tokens(&self) -> usize {
@@ -135,9 +169,32 @@ pub fn read(
         )));
     }
     let task = task(config, &train, limit)?;
-    let train = encoded(&task, train, tokenizer)?;
+    let train = usable(&task, encoded(&task, train, tokenizer)?)?;
     let held_out = encoded(&task, held_out, tokenizer)?;
     Ok(TaskRows { task, train, held_out })
+}
+
+/// Leaves out rows of which nothing can be learnt: those whose answer is longer than what two windows
+/// share, and is cut by each.
+fn usable(task: &Task, mut train: Vec<Example>) -> Result<Vec<Example>, HybridError> {
+    let all = train.len();
+    train.retain(Example::counts);
+    if train.is_empty() {
+        return Err(HybridError::Missing(format!(
+            "no row of the head `{}` has its answer within one window of its context; raise \
+             `train.max_length` or `overlap`",
+            task.name
+        )));
+    }
+    if train.len() < all {
+        tracing::warn!(
+            "{} of {all} rows of the head `{}` are left out of training: no window of their context \
+             holds their answer; a larger `overlap` would",
+            all - train.len(),
+            task.name
+        );
+    }
+    Ok(train)
 }
 
 fn rows_of(config: &TaskConfig, sources: &[Source]) -> Result<Vec<Raw>, HybridError> {
@@ -201,9 +258,9 @@ fn task(config: &TaskConfig, train: &[Raw], limit: TextLimit) -> Result<Task, Hy
         )));
     }
     let separator = config.data.prompt.as_ref().map(|_| "\n".to_owned());
-    let name = config.task.clone();
+    let reading = SpanReading { overlap: config.overlap, max_answer: config.max_answer };
     Ok(Task {
-        name,
+        name: config.task.clone(),
         kind: config.kind,
         labels,
         outputs,
@@ -211,6 +268,7 @@ fn task(config: &TaskConfig, train: &[Raw], limit: TextLimit) -> Result<Task, Hy
         truncation_side: limit.side,
         separator,
         scale: None,
+        span: spans::is_span(config.kind).then_some(reading),
     })
 }
 
@@ -221,18 +279,24 @@ fn encoded(task: &Task, raw: Vec<Raw>, tokenizer: &Tokenizer) -> Result<Vec<Exam
     let texts: Vec<Vec<String>> = raw.iter().map(joined).collect();
     let flat: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
     let mut rows = match task.kind {
-        TaskKind::Tagging => Vec::new(),
+        TaskKind::Tagging | TaskKind::Span | TaskKind::SpanOrNone => Vec::new(),
         _ => task.rows(&flat, tokenizer)?,
     }
     .into_iter();
     let mut examples = Vec::with_capacity(raw.len());
     for (row, texts) in raw.into_iter().zip(&texts) {
-        let rows = match &row.target {
-            RawTarget::Tags { words, .. } => vec![task.row_of_words(words, tokenizer)?],
+        let rows: Vec<TextRow> = match (&row.target, texts.as_slice()) {
+            (RawTarget::Tags { words, .. }, _) => vec![task.row_of_words(words, tokenizer)?],
+            (RawTarget::Answers { .. }, [question, context]) => {
+                task.windows(question, context, tokenizer)?
+            }
             _ => rows.by_ref().take(texts.len()).collect(),
         };
-        let text = texts.first().cloned().unwrap_or_default();
-        examples.push(Example { rows, target: row.target(task)?, text });
+        let is_asked = matches!(row.target, RawTarget::Answers { .. });
+        let text = if is_asked { texts.last() } else { texts.first() };
+        let text = text.cloned().unwrap_or_default();
+        let target = row.target(task, &rows)?;
+        examples.push(Example { rows, target, text });
     }
     Ok(examples)
 }

@@ -20,7 +20,7 @@ pub(super) fn passes(examples: &[&Example], micro_tokens: usize) -> Vec<Vec<usiz
 /// All texts of examples, in their order.
 pub(super) fn token_rows<'a>(examples: &[&'a Example]) -> Vec<TokenRow<'a>> {
     let texts = examples.iter().flat_map(|example| &example.rows);
-    texts.map(|row: &TextRow| TokenRow::new(&row.ids)).collect()
+    texts.map(TextRow::tokens).collect()
 }
 
 /// Vectors that a frozen trunk gives the texts of a task, computed when first asked for.

@@ -9,6 +9,7 @@ use hybrid_heads::tagging::{SubWords, TagSet};
 
 use super::example::{Example, Target, TaskRows};
 use super::forward::Said;
+use super::spans;
 use crate::config::{ClassWeights, TaskConfig};
 use crate::error::HybridError;
 
@@ -57,7 +58,8 @@ impl Criterion {
             TaskKind::MultiLabel | TaskKind::Regression => {
                 numbers(examples).iter().flatten().count() as f64
             }
-            _ => examples.len() as f64,
+            TaskKind::Span | TaskKind::SpanOrNone => spans::weight(examples),
+            TaskKind::Pairwise => examples.len() as f64,
         })
     }
 
@@ -84,7 +86,8 @@ impl Criterion {
                     .collect();
                 pairwise(side(0), side(1), Some(&margins), &self.pairwise)?
             }
-            _ => regression(logits, &numbers(examples), self.regression)?,
+            TaskKind::Span | TaskKind::SpanOrNone => spans::loss(said, examples)?,
+            TaskKind::Regression => regression(logits, &numbers(examples), self.regression)?,
         })
     }
 

@@ -12,6 +12,7 @@ use hybrid_model::{MultiHead, TokenRow};
 
 use super::example::{Example, Target, TaskRows, TextRow};
 use super::forward::read;
+use super::spans;
 use super::task::{Scale, Task};
 use crate::error::HybridError;
 use crate::metrics::{Metrics, mean};
@@ -37,7 +38,7 @@ pub fn logits(
     for places in batches(&lengths, micro_tokens) {
         let members: Vec<&TextRow> =
             places.iter().filter_map(|place| rows.get(*place).copied()).collect();
-        let pass: Vec<TokenRow<'_>> = members.iter().map(|row| TokenRow::new(&row.ids)).collect();
+        let pass: Vec<TokenRow<'_>> = members.iter().map(|row| row.tokens()).collect();
         let is_token = task.kind.level() == hybrid_heads::task::Level::Token;
         let said = if is_token {
             read(model.token_logits(head, &pass)?.states())?
@@ -79,6 +80,7 @@ pub fn measure(
         TaskKind::MultiLabel => labels(task, &said, examples)?,
         TaskKind::Tagging => tags(task, &said, examples)?,
         TaskKind::Pairwise => preferences(&said)?,
+        TaskKind::Span | TaskKind::SpanOrNone => spans::measure(task, &said, examples)?,
         _ => numbers(&said, examples)?,
     };
     for (name, value) in found {
@@ -149,7 +151,7 @@ pub fn scale(
     Ok((deviation > 0.0 && deviation.is_finite()).then_some(Scale { mean, deviation }))
 }
 
-type Found = Vec<(&'static str, Option<f64>)>;
+pub(super) type Found = Vec<(&'static str, Option<f64>)>;
 
 fn classes(task: &Task, said: &[Vec<f32>], examples: &[Example]) -> Result<Found, HybridError> {
     let actual: Vec<usize> = examples

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::example::TextRow;
 use super::measure::{largest, logits, sigmoid, softmax, tags_of};
+use super::spans;
 use super::task::{self, Task};
 use crate::error::HybridError;
 
@@ -27,8 +28,10 @@ pub struct Predictor {
 /// What a head is asked about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
-    /// The text, or the answer of a preference.
+    /// The text, or the answer of a preference, or the context of a question.
     pub text: String,
+    /// What is asked, where the head answers out of the text.
+    pub question: Option<String>,
     /// What stands before it, for a reward model of prompts and answers.
     pub prompt: Option<String>,
     /// The words of a text whose words are tagged; absent, the text is cut at white space.
@@ -66,6 +69,19 @@ pub enum Prediction {
         tags: Vec<String>,
         /// What they say together.
         entities: Vec<Entity>,
+    },
+    /// The words of the text that answer a question.
+    Answer {
+        /// The words; empty where there is no answer.
+        answer: String,
+        /// The character of the text that they begin at.
+        start: Option<usize>,
+        /// The one after their last.
+        end: Option<usize>,
+        /// The probability of the start times that of the end.
+        score: f64,
+        /// Whether there is an answer.
+        answerable: bool,
     },
     /// How good an answer is.
     Reward {
@@ -165,6 +181,9 @@ impl Predictor {
         let Some(own) = self.tasks.get(task) else {
             return Err(HybridError::Missing(format!("there is no task {task}")));
         };
+        if spans::is_span(own.kind) {
+            return self.answers(task, own, queries, micro_tokens);
+        }
         let words: Vec<Vec<String>> = queries.iter().map(words_of).collect();
         let rows: Vec<TextRow> = if own.kind == TaskKind::Tagging {
             let row = |words: &Vec<String>| own.row_of_words(words, &self.tokenizer);
@@ -180,6 +199,44 @@ impl Predictor {
         let said = logits(&self.model, task, own, &rows, micro_tokens)?;
         let answers = said.iter().zip(&rows).zip(words);
         answers.map(|((logits, row), words)| answer(own, logits, row, words)).collect()
+    }
+
+    fn answers(
+        &self,
+        task: usize,
+        own: &Task,
+        queries: &[Query],
+        micro_tokens: usize,
+    ) -> Result<Vec<Prediction>, HybridError> {
+        let windows = queries.iter().map(|query| {
+            let question = query.question.as_deref().ok_or_else(|| {
+                HybridError::Missing(format!(
+                    "the head `{}` answers questions about texts: a `question` is missing",
+                    own.name
+                ))
+            })?;
+            own.windows(question, &query.text, &self.tokenizer)
+        });
+        let windows = windows.collect::<Result<Vec<Vec<TextRow>>, _>>()?;
+        let rows: Vec<&TextRow> = windows.iter().flatten().collect();
+        let said = logits(&self.model, task, own, &rows, micro_tokens)?;
+        let mut said = said.iter().map(Vec::as_slice);
+        let mut answers = Vec::with_capacity(queries.len());
+        for (query, rows) in queries.iter().zip(&windows) {
+            let rows: Vec<&TextRow> = rows.iter().collect();
+            let said: Vec<&[f32]> = said.by_ref().take(rows.len()).collect();
+            let found = spans::best(own, &rows, &said, &query.text)?;
+            let text = found.bytes.clone().and_then(|bytes| query.text.get(bytes));
+            let before = |byte: usize| query.text.get(..byte).map(|text| text.chars().count());
+            answers.push(Prediction::Answer {
+                answer: text.unwrap_or_default().to_owned(),
+                start: found.bytes.as_ref().and_then(|bytes| before(bytes.start)),
+                end: found.bytes.as_ref().and_then(|bytes| before(bytes.end)),
+                score: found.probability,
+                answerable: found.bytes.is_some(),
+            });
+        }
+        Ok(answers)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::checkpoint::{read_json, write_json};
 use crate::config::TaskConfig;
 use crate::error::HybridError;
 use crate::heads::example::TextRow;
+use crate::heads::spans::SpanReading;
 
 /// The file of a checkpoint that holds its tasks.
 pub const TASKS: &str = "tasks.json";
@@ -43,6 +44,9 @@ pub struct Task {
     /// was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<Scale>,
+    /// How contexts are read, of a head of spans.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<SpanReading>,
 }
 
 /// Where a text that is too long is cut.
@@ -155,7 +159,7 @@ impl Task {
                 // A tokenizer without special tokens: something must stand for an empty text.
                 ids.push(tokenizer.eos().or(tokenizer.pad()).unwrap_or(0));
             }
-            TextRow { ids, words: Vec::new() }
+            TextRow { ids, ..TextRow::default() }
         };
         Ok(bodies.into_iter().map(row).collect())
     }
@@ -194,7 +198,7 @@ impl Task {
             ids.push(tokenizer.eos().or(tokenizer.pad()).unwrap_or(0));
             of_all.push(None);
         }
-        Ok(TextRow { ids, words: of_all })
+        Ok(TextRow { ids, words: of_all, ..TextRow::default() })
     }
 
     /// A prompt and an answer as the one text that a reward model reads.

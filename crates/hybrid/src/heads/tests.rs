@@ -30,6 +30,19 @@ impl Bench {
         bench
     }
 
+    /// With a tiny BERT, whose tokenizer knows letters.
+    pub(super) fn of_an_encoder() -> Self {
+        let bench = Self { folder: tempfile::tempdir().unwrap() };
+        let model = bench.path().join("model");
+        std::fs::create_dir(&model).unwrap();
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../golden/rewards/embedding/bert");
+        for file in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+        {
+            std::fs::copy(Path::new(golden).join(file), model.join(file)).unwrap();
+        }
+        bench
+    }
+
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -254,6 +254,25 @@ pub const ALL: &[Definition] = &[
     define("eval/spearman/NAME", "Spearman correlation of NAME", "1", Higher)
         .is("Spearman's rank correlation of predicted and known numbers of the task NAME.")
         .over("held-out numbers of the task"),
+    define("eval/answer_f1/NAME", "F1 of the answers of NAME", "share", Higher)
+        .is("F1 of the words of each answer of the task NAME with the best of the right ones, by SQuAD's \
+             comparison; where there is none, 1 for saying so.")
+        .over("held-out questions of the task"),
+    define("eval/answer_exact/NAME", "Exact answers of NAME", "share", Higher)
+        .is("Share of the answers of the task NAME that are a right one, by SQuAD's comparison.")
+        .over("held-out questions of the task"),
+    define("eval/answer_exact_low/NAME", "Exact answers of NAME, lower end", "share", Higher)
+        .is("The lower end of Wilson's 95 % interval of `eval/answer_exact/NAME`.")
+        .over("held-out questions of the task"),
+    define("eval/answer_exact_high/NAME", "Exact answers of NAME, upper end", "share", Higher)
+        .is("The upper end of the same interval.")
+        .over("held-out questions of the task"),
+    define("eval/answered_f1/NAME", "F1 of NAME where there is an answer", "share", Higher)
+        .is("`eval/answer_f1/NAME` of questions that have an answer, where some may have none.")
+        .over("held-out questions of the task with an answer"),
+    define("eval/unanswered_exact/NAME", "NAME right to say nothing", "share", Higher)
+        .is("Share of the questions of the task NAME without an answer of which it says so.")
+        .over("held-out questions of the task without an answer"),
     define("eval/entity_f1/NAME", "Entity F1 of NAME", "share", Higher)
         .is("F1 of the entities of the task NAME, kind and both ends right, as seqeval counts.")
         .over("held-out entities of the task"),

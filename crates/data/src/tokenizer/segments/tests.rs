@@ -6,7 +6,7 @@ use tokenizers::processors::template::TemplateProcessing;
 use crate::tokenizer::{Tokenizer, TokenizerParts};
 
 /// Words are numbers from 10 to 19; 1 begins a row and 2 ends each text.
-fn tokenizer(config: Value) -> Tokenizer {
+pub(in crate::tokenizer) fn tokenizer(config: Value) -> Tokenizer {
     let words = (10..20).map(|id| (id.to_string(), id));
     let special = [("?", 0), ("[CLS]", 1), ("[SEP]", 2)].map(|(word, id)| (word.to_owned(), id));
     let model = WordLevel::builder()

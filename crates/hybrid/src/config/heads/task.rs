@@ -6,6 +6,7 @@ use hybrid_data::config::{Sources, Validation};
 use hybrid_heads::TaskKind;
 use hybrid_heads::losses::RegressionLoss;
 use hybrid_heads::reinforce::{Pick, ReinforceOptions};
+use hybrid_heads::span::SpanOptions;
 use hybrid_heads::tagging::SubWords;
 use hybrid_model::Pooling;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,13 @@ pub struct TaskConfig {
     /// Which tokens of a word count. Of tagging.
     #[serde(default)]
     pub sub_words: SubWords,
+    /// Tokens that two windows share where a context is longer than `train.max_length` leaves room
+    /// for, at most half of a window: `doc_stride` in examples of `transformers`. Of span kinds.
+    #[serde(default = "overlap")]
+    pub overlap: usize,
+    /// Most tokens of an answer. At least 1. Of span kinds.
+    #[serde(default = "max_answer")]
+    pub max_answer: usize,
     /// Rewards the head's own predictions beside, or in place of, its supervised loss. Of
     /// classification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,6 +70,14 @@ pub struct TaskConfig {
 
 fn one() -> f64 {
     1.0
+}
+
+fn overlap() -> usize {
+    128
+}
+
+fn max_answer() -> usize {
+    SpanOptions::default().max_tokens
 }
 
 /// Where a task's examples come from, and which columns they are made of.
@@ -93,7 +109,7 @@ pub struct TaskData {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pairs: Option<PairsData>,
     /// The column with the text, or with a list of messages, of which the last counts. Of all kinds
-    /// but tagging, and of pairwise heads with `pairs`.
+    /// but tagging, the span kinds, and pairwise heads without `pairs`.
     pub text: String,
     /// The column with the label: a text or number (classification, `pairs`), a list of labels or an
     /// object of shares (multi_label), a number or a list of them (regression). Where a multi-label row
@@ -103,6 +119,16 @@ pub struct TaskData {
     pub words: String,
     /// The column with the list of their tags. Of tagging.
     pub tags: String,
+    /// The column with the question. Of span kinds.
+    pub question: String,
+    /// The column with the text that the answer stands in. Of span kinds.
+    pub context: String,
+    /// The column with the answers as SQuAD writes them, `{text = […], answer_start = […]}`, the
+    /// first of which is learnt, or with one answer as a text. Empty lists, an empty text and null
+    /// say that there is none. Starts count characters, from 0. Of span kinds.
+    pub answers: String,
+    /// The column with the start of an answer that is a text. Of span kinds.
+    pub answer_start: String,
     /// The column that stands before both answers, with a line end between. Of pairwise heads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
@@ -130,6 +156,10 @@ impl Default for TaskData {
             label: "label".to_owned(),
             words: "tokens".to_owned(),
             tags: "tags".to_owned(),
+            question: "question".to_owned(),
+            context: "context".to_owned(),
+            answers: "answers".to_owned(),
+            answer_start: "answer_start".to_owned(),
             prompt: None,
             chosen: "chosen".to_owned(),
             rejected: "rejected".to_owned(),
@@ -213,15 +243,6 @@ impl Default for FeedbackConfig {
 impl TaskConfig {
     pub(super) fn check(&self, key: &str) -> Result<(), Problem> {
         let of = |name: &str| format!("{key}.{name}");
-        if self.kind == TaskKind::Span || self.kind == TaskKind::SpanOrNone {
-            let text = format!(
-                "`{}` is `{}`, whose losses and metrics are there but whose data cannot be read \
-                 yet; use classification, multi_label, regression, tagging or pairwise",
-                of("kind"),
-                self.kind.name()
-            );
-            return Err(Problem::new(&of("kind"), text));
-        }
         let name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if self.task.is_empty() || !self.task.chars().all(name) {
             let value = format!("`{}`", self.task);
@@ -252,6 +273,9 @@ impl TaskConfig {
             let text = format!("`{name}` is missing; it names the rows to learn from");
             return Err(Problem::new(&name, text));
         }
+        if self.max_answer == 0 {
+            return Err(Problem::range(&of("max_answer"), "0", "at least 1"));
+        }
         if self.data.select == Some(0) {
             return Err(Problem::range(&of("data.select"), "0", "at least 1"));
         }
@@ -266,9 +290,14 @@ impl TaskConfig {
 
     /// Refuses keys that a task of this kind does not use.
     fn keys_fit(&self, key: &str) -> Result<(), Problem> {
-        use TaskKind::{Classification, MultiLabel, Pairwise, Regression, Tagging};
+        use TaskKind::{
+            Classification, MultiLabel, Pairwise, Regression, Span, SpanOrNone, Tagging,
+        };
         let classes: &[TaskKind] = &[Classification, Tagging];
-        let given: [(&str, bool, &[TaskKind]); 9] = [
+        let spans: &[TaskKind] = &[Span, SpanOrNone];
+        let given: [(&str, bool, &[TaskKind]); 11] = [
+            ("overlap", self.overlap != overlap(), spans),
+            ("max_answer", self.max_answer != max_answer(), spans),
             ("data.neutral", self.data.neutral.is_some(), &[MultiLabel]),
             ("data.pairs", self.data.pairs.is_some(), &[Pairwise]),
             ("labels", self.labels.is_some(), &[Classification, MultiLabel, Tagging, Regression]),
@@ -293,10 +322,16 @@ impl TaskConfig {
             );
             return Err(Problem::new(&key, text));
         }
-        if self.kind == Tagging && self.pooling.is_some() {
+        let is_span = spans.contains(&self.kind);
+        if (self.kind == Tagging || is_span) && self.pooling.is_some() {
             let key = format!("{key}.pooling");
-            let text =
-                format!("`{key}` makes one vector of a text, but tags are of words: remove it");
+            let of = if is_span { "answers are spans of tokens" } else { "tags are of words" };
+            let text = format!("`{key}` makes one vector of a text, but {of}: remove it");
+            return Err(Problem::new(&key, text));
+        }
+        if is_span && self.data.clean_html {
+            let key = format!("{key}.data.clean_html");
+            let text = format!("`{key}` would move the places of answers: remove it");
             return Err(Problem::new(&key, text));
         }
         Ok(())

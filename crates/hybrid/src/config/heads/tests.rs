@@ -57,7 +57,6 @@ fn wrong_keys_and_values_are_named() {
         ("classification", "clasification", "did you mean `classification`"),
         ("data.train = \"rows.jsonl\"", "data.text = \"t\"", "`head[0].data.train` is missing"),
         ("classification", "multi_label", "`head[0].labels` is missing"),
-        ("classification", "span", "cannot be read yet"),
         ("steps = 3", "steps = 0", "`phase[0].steps` is 0"),
         ("\"heads\"", "\"reward-model\"", "is none of kind `pairwise`"),
         ("\"heads\"", "\"stf\"", "`phase[0].kind`"),
@@ -75,16 +74,6 @@ fn wrong_keys_and_values_are_named() {
         ("task = ", "feedback.coef = 0.0\ntask = ", "`head[0].feedback.coef` is 0"),
         ("[[head]]", "eval.patience = 2\n[[head]]", "`eval.every` is 0"),
         ("[[head]]", "train.max_length = 2\n[[head]]", "`train.max_length` is 2"),
-        ("[[head]]", "model.lora.rank = 0\n[[head]]", "`model.lora.rank` is 0"),
-        ("[[head]]", "model.lora.alpha = -1.0\n[[head]]", "`model.lora.alpha` is -1"),
-        ("[[head]]", "model.lora.targets = []\n[[head]]", "`model.lora.targets` is empty"),
-        ("[[head]]", "model.lora.targets = [\"quary\"]\n[[head]]", "did you mean `query`"),
-        ("[[head]]", "model.lora.r = 8\n[[head]]", "`model.lora.r` is not known"),
-        (
-            "[[head]]",
-            "model.freeze = \"trunk\"\nmodel.lora = {}\n[[head]]",
-            "leaves nothing of it to train",
-        ),
         ("[[head]]", "optim.warmup_steps = 9\n[[head]]", "at most the 3 steps"),
     ] {
         let error = refused(from, to);
@@ -107,6 +96,42 @@ fn wrong_keys_and_values_are_named() {
         "[[head]]\ntask = \"t\"\nkind = \"regression\"\ndata.train = \"x\"\n[[phase]]",
     );
     assert!(read(&twice).unwrap_err().contains("which another head is, too"));
+}
+
+#[test]
+fn wrong_keys_of_spans_and_adapters_are_named() {
+    for (from, to, expected) in [
+        ("classification", "spam", "did you mean `span`"),
+        (
+            "kind = \"classification\"",
+            "kind = \"span\"\npooling = \"cls\"",
+            "answers are spans of tokens",
+        ),
+        (
+            "kind = \"classification\"",
+            "kind = \"span\"\ndata.clean_html = true",
+            "move the places of answers",
+        ),
+        ("task = ", "overlap = 9\ntask = ", "belongs to heads of kind `span`, `span_or_none`"),
+        (
+            "kind = \"classification\"",
+            "kind = \"span\"\nmax_answer = 0",
+            "`head[0].max_answer` is 0",
+        ),
+        ("[[head]]", "model.lora.rank = 0\n[[head]]", "`model.lora.rank` is 0"),
+        ("[[head]]", "model.lora.alpha = -1.0\n[[head]]", "`model.lora.alpha` is -1"),
+        ("[[head]]", "model.lora.targets = []\n[[head]]", "`model.lora.targets` is empty"),
+        ("[[head]]", "model.lora.targets = [\"quary\"]\n[[head]]", "did you mean `query`"),
+        ("[[head]]", "model.lora.r = 8\n[[head]]", "`model.lora.r` is not known"),
+        (
+            "[[head]]",
+            "model.freeze = \"trunk\"\nmodel.lora = {}\n[[head]]",
+            "leaves nothing of it to train",
+        ),
+    ] {
+        let error = refused(from, to);
+        assert!(error.contains(expected), "{to}: {error}");
+    }
 }
 
 #[test]

@@ -58,9 +58,10 @@ $ hybrid export runs/sentiment ./sentiment
 Each head has its task, its data and its loss. A step trains one task, chosen by `heads.mixing`, or all of
 them where their gradients are compared (`heads.weighting`). Held-out rows are measured before, during and
 after; `eval/score` is the mean of the tasks' own metrics (accuracy, macro F1, minus the squared error, entity
-F1), and of the checkpoints the one with the best is kept beside the newest, which is what `predict` and
-`export` take unless a checkpoint is named. An interrupted run goes on bit for bit with `--resume`. A head without `pooling` and `layer` is exported as `AutoModelForSequenceClassification` or
-`AutoModelForTokenClassification` of `transformers` loads it, with equal logits.
+F1, the F1 of answers), and of the checkpoints the one with the best is kept beside the newest, which is what `predict` and
+`export` take unless a checkpoint is named. An interrupted run goes on bit for bit with `--resume`. A head without `pooling` and `layer` is exported as `AutoModelForSequenceClassification`,
+`AutoModelForTokenClassification` or `AutoModelForQuestionAnswering` of `transformers` loads it, with equal
+logits.
 
 A head of kind `pairwise` is a reward model: `chosen` and `rejected` answers in, or labelled texts of which
 `head.data.pairs` makes pairs, and a number out, which `hybrid predict` gives in deviations from the mean of the
@@ -78,6 +79,22 @@ weights, `predict` and a reward by path read both, and `export` merges them. Nam
 for every family; where a family stores query, key and value as one matrix, each still has adapters of its
 own, as peft gives them where they are three. `heads/trained_parameters` in `metrics.jsonl` says how much is
 trained; a step saves the gradients of all other weights and what the optimizer remembers of them.
+
+A head of kind `span` or `span_or_none` answers questions by a part of a text. Its rows are SQuAD's, one
+question each:
+
+```json
+{\"question\": \"Who wrote it?\", \"context\": \"Ada wrote it.\", \"answers\": {\"text\": [\"Ada\"], \"answer_start\": [0]}}
+```
+
+Starts count characters; the first answer is learnt, and by SQuAD's comparison any of them is right. Question and
+context are read as a pair of `train.max_length` tokens at most, the question in half of it; of a longer context as
+many windows are read as it takes, two of which share `overlap` tokens, whatever `train.truncation_side` says. A
+window without the whole answer teaches a head of kind `span_or_none` that it holds none (position 0, as BERT's
+baseline for SQuAD 2), and a head of kind `span` nothing. The answer is that of the window whose start and end
+logits have the largest sum, unless the sum of *no answer* is larger than that in every window.
+`hybrid predict RUN --question Q --text CONTEXT`, or rows `{\"question\": …, \"context\": …}`, give `answer`,
+`start`, `end`, `score` (the probability of the start times that of the end) and `answerable`.
 
 ## Beside a language model
 
@@ -101,7 +118,7 @@ steps of a cycle, the heads' among them, moved it. `export` writes the language 
 
 ## Not there yet
 
-Question answering (its losses and metrics are), LoRA beside a language model.
+LoRA beside a language model.
 
 ## Keys
 

@@ -1,12 +1,15 @@
 //! The columns of a row to texts and a target, before labels have ids.
 
+use std::ops::Range;
+
 use hybrid_data::error::RowLocation;
 use hybrid_data::reader::Row;
 use hybrid_heads::TaskKind;
 use serde_json::Value;
 
+use super::super::spans;
 use super::super::task::Task;
-use super::Target;
+use super::{Target, TextRow, answers};
 use crate::config::TaskConfig;
 use crate::error::HybridError;
 
@@ -14,7 +17,8 @@ use crate::error::HybridError;
 #[derive(Debug, Clone)]
 pub(super) struct Raw {
     at: RowLocation,
-    /// The text, or the two of a preference, the better first; the words of a tagging as one text.
+    /// The text, or the two of a preference, the better first; the words of a tagging as one text; a
+    /// question and its context.
     pub(super) texts: Vec<String>,
     /// What stands before both answers of a preference.
     pub(super) prompt: Option<String>,
@@ -28,7 +32,15 @@ pub(super) enum RawTarget {
     Labels(Vec<String>),
     Shares(Vec<(String, Option<f32>)>),
     Numbers(Vec<f32>),
-    Tags { words: Vec<String>, tags: Vec<String> },
+    Tags {
+        words: Vec<String>,
+        tags: Vec<String>,
+    },
+    /// All that count as right, and the bytes of the first in the context.
+    Answers {
+        texts: Vec<String>,
+        at: Option<Range<usize>>,
+    },
     Preferred(f32),
 }
 
@@ -48,8 +60,8 @@ impl Raw {
         if let RawTarget::Numbers(numbers) = &self.target { numbers.len() } else { 0 }
     }
 
-    /// The target with the ids of `task`.
-    pub(super) fn target(&self, task: &Task) -> Result<Target, HybridError> {
+    /// The target with the ids of `task`, of what it reads.
+    pub(super) fn target(&self, task: &Task, rows: &[TextRow]) -> Result<Target, HybridError> {
         let wrong = |problem: String| HybridError::Row { at: self.at.to_string(), problem };
         let labels = || {
             let none = || wrong("has a label, but the task has none".to_owned());
@@ -85,6 +97,11 @@ impl Raw {
                 task.outputs
             ))),
             RawTarget::Preferred(margin) => Ok(Target::Preferred(*margin)),
+            RawTarget::Answers { texts, at } => {
+                let target = |row| spans::target(task.kind, row, at.as_ref());
+                let windows = rows.iter().map(target).collect();
+                Ok(Target::Answers { windows, texts: texts.clone() })
+            }
         }
     }
 }
@@ -98,6 +115,13 @@ pub(super) fn read(
     let columns = Columns { config, row };
     let data = &config.data;
     let mut prompt = None;
+    if spans::is_span(config.kind) {
+        // As they are: a text that is changed has its answers elsewhere.
+        let texts = vec![columns.text(&data.question)?, columns.text(&data.context)?];
+        let context = texts.last().map(String::as_str).unwrap_or_default();
+        let target = answers::read(&columns, context)?;
+        return Ok(Raw { at: row.at.clone(), texts, prompt, target });
+    }
     let (texts, target) = match config.kind {
         TaskKind::Tagging => {
             let words = columns.strings(&data.words)?;
@@ -148,17 +172,17 @@ pub(super) fn read_neutral(
 }
 
 /// A row, and what is asked of it.
-struct Columns<'a> {
-    config: &'a TaskConfig,
+pub(super) struct Columns<'a> {
+    pub(super) config: &'a TaskConfig,
     row: &'a Row,
 }
 
 impl Columns<'_> {
-    fn wrong(&self, problem: String) -> HybridError {
+    pub(super) fn wrong(&self, problem: String) -> HybridError {
         HybridError::Row { at: self.row.at.to_string(), problem }
     }
 
-    fn get(&self, name: &str) -> Result<&Value, HybridError> {
+    pub(super) fn get(&self, name: &str) -> Result<&Value, HybridError> {
         self.row.columns.get(name).ok_or_else(|| {
             let known: Vec<String> =
                 self.row.columns.keys().map(|key| format!("`{key}`")).collect();
@@ -171,7 +195,7 @@ impl Columns<'_> {
         })
     }
 
-    fn expected(&self, name: &str, expected: &str) -> HybridError {
+    pub(super) fn expected(&self, name: &str, expected: &str) -> HybridError {
         self.wrong(format!("has something else in `{name}` than {expected}"))
     }
 

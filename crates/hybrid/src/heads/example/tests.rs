@@ -1,3 +1,4 @@
+use hybrid_heads::span::TokenSpan;
 use serde_json::{Value, json};
 
 use super::*;
@@ -74,6 +75,87 @@ fn long_texts_lose_their_end_and_keep_their_special_tokens() {
     assert!(ids(0).starts_with(&prefix) && ids(0).ends_with(&suffix));
     assert!(!ids(1).is_empty());
     assert_eq!(parts.rows[0].train[2].target, Target::Class(0));
+}
+
+/// The windows and answers that a run reads of rows.
+fn read_spans(kind: &str, max_length: usize, more: &str, rows: &[Value]) -> Vec<Example> {
+    let bench = Bench::new();
+    let file = bench.rows("rows.jsonl", rows);
+    let text = format!(
+        "train.max_length = {max_length}\n[[head]]\ntask = \"t\"\nkind = \"{kind}\"\n{more}\n\
+         data.train = {file:?}\ndata.shuffle = false\n[[phase]]\nkind = \"heads\"\nsteps = 1\n"
+    );
+    bench.parts(&bench.config(&text)).unwrap().rows.remove(0).train
+}
+
+fn windows_of(example: &Example) -> &[Option<TokenSpan>] {
+    let Target::Answers { windows, .. } = &example.target else { panic!("{example:?}") };
+    windows
+}
+
+#[test]
+fn answers_are_found_in_their_windows() {
+    let ways = [
+        json!({ "text": ["bé", "é c"], "answer_start": [2, 3] }),
+        json!([{ "text": "bé", "answer_start": 2 }, { "text": "é c", "answer_start": 3 }]),
+    ];
+    for answers in ways {
+        let row = json!({ "question": "q", "context": "a bé cde", "answers": answers });
+        let examples = read_spans("span", 40, "", &[row]);
+        let (row, windows) = (&examples[0].rows[0], windows_of(&examples[0]));
+        let span = windows[0].unwrap();
+        assert_eq!(span.text(&row.offsets, "a bé cde"), Some("bé"));
+        let Target::Answers { texts, .. } = &examples[0].target else { panic!() };
+        assert_eq!(texts, &["bé", "é c"]);
+        assert_eq!(examples[0].text, "a bé cde");
+    }
+    let row = json!({ "question": "q", "context": "a bé", "answers": "bé", "answer_start": 2 });
+    assert!(windows_of(&read_spans("span", 40, "", &[row])[0])[0].is_some());
+
+    // Every window counts where there may be no answer, those that hold it where there is one.
+    let row =
+        |answers: Value| json!({ "question": "q", "context": "0123456789", "answers": answers });
+    let end = json!({ "text": ["89"], "answer_start": [8] });
+    let examples = read_spans("span", 7, "overlap = 2", &[row(end.clone())]);
+    let windows = windows_of(&examples[0]);
+    assert!(windows.len() > 1 && windows[0].is_none(), "{windows:?}");
+    let (last, rows) = (windows.last().unwrap().unwrap(), &examples[0].rows);
+    assert_eq!(last.text(&rows.last().unwrap().offsets, "0123456789"), Some("89"));
+    assert!(rows.iter().all(|row| row.ids.len() <= 7));
+    let none = [row(end), row(Value::Null), row(json!({ "text": [], "answer_start": [] }))];
+    let examples = read_spans("span_or_none", 7, "overlap = 2", &none);
+    assert_eq!(windows_of(&examples[0])[0], Some(TokenSpan::NONE));
+    for example in &examples[1..] {
+        assert!(windows_of(example).iter().all(|window| *window == Some(TokenSpan::NONE)));
+    }
+    // An answer that every window cuts is none to learn from.
+    let long = json!({ "text": ["123456789"], "answer_start": [1] });
+    let short = json!({ "text": ["1"], "answer_start": [1] });
+    assert_eq!(read_spans("span", 7, "overlap = 2", &[row(long.clone()), row(short)]).len(), 1);
+    assert!(refused("span", "train.max_length = 7", &[row(long)]).contains("no row of the head"));
+}
+
+#[test]
+fn answers_that_are_not_there_are_named() {
+    let said = |kind: &str, answers: Value| {
+        let row = json!({ "question": "q", "context": "é abc", "answers": answers });
+        refused(kind, "", &[row])
+    };
+    let moved = said("span", json!({ "text": ["abc"], "answer_start": [3] }));
+    assert!(moved.starts_with("line 1 of "), "{moved}");
+    assert!(moved.contains("the answer `abc` begins at character 3 of `context`"), "{moved}");
+    assert!(moved.contains("`bc` stands"), "{moved}");
+    let past = said("span", json!({ "text": ["abc"], "answer_start": [99] }));
+    assert!(past.contains("nothing stands"), "{past}");
+    let none = said("span", json!({ "text": [], "answer_start": [] }));
+    assert!(none.contains("use `span_or_none`"), "{none}");
+    let uneven = said("span_or_none", json!({ "text": ["abc"], "answer_start": [] }));
+    assert!(uneven.contains("something else in `answers` than an object"), "{uneven}");
+    let bare = said("span", json!("abc"));
+    assert!(bare.contains("has no column `answer_start`"), "{bare}");
+    let room = [json!({ "question": "q", "context": "a", "answers": null })];
+    let other = refused("span", "data.context = \"passage\"", &room);
+    assert!(other.contains("has no column `passage`"), "{other}");
 }
 
 #[test]

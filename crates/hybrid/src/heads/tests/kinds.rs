@@ -199,11 +199,126 @@ fn preferences() {
     assert!(after.get("eval/accuracy/better").unwrap() >= 0.95);
     let reward = |answer: &str| {
         let prompt = Some("77?".to_owned());
-        let query = Query { text: answer.to_owned(), prompt, words: None };
+        let query = Query { text: answer.to_owned(), prompt, ..Query::default() };
         let answer = json!(predictor.predict(0, &[query], 4096).unwrap()[0]);
         answer["reward"].as_f64().unwrap()
     };
     // Half of the measured texts are of each kind: one deviation above the mean and one below.
     assert!((reward("polite") - 1.0).abs() < 0.2, "{}", reward("polite"));
     assert!((reward("rude") + 1.0).abs() < 0.2, "{}", reward("rude"));
+}
+
+/// Contexts with two answers, of which the question asks for one, or for what is not there.
+fn questions(count: usize, may_lack: bool, is_long: bool) -> Vec<Value> {
+    let row = |place: usize| {
+        let first = ["a e", "b f", "c g", "d h"][place % 4];
+        let second = ["v k", "w l", "y m", "z n"][place / 3 % 4];
+        let fill = |count: usize| ". ".repeat(if is_long { count } else { 1 });
+        let context = format!("{}ü {first} {second} {}", fill(place * 3 % 26), fill(14));
+        let question = [",", ";", "?"][place % if may_lack { 3 } else { 2 }];
+        let answer = match question {
+            "," => Some(first),
+            ";" => Some(second),
+            _ => None,
+        };
+        let start = |answer: &&str| {
+            let byte = context.find(answer).unwrap();
+            context[..byte].chars().count()
+        };
+        let starts: Vec<usize> = answer.iter().map(start).collect();
+        let texts: Vec<&str> = answer.into_iter().collect();
+        json!({
+            "question": question, "context": context,
+            "answers": { "text": texts, "answer_start": starts },
+        })
+    };
+    (0..count).map(row).collect()
+}
+
+fn asking(question: &str, context: &str) -> Query {
+    let question = Some(question.to_owned());
+    Query { text: context.to_owned(), question, ..Query::default() }
+}
+
+#[test]
+fn answers_within_texts() {
+    let bench = Bench::of_an_encoder();
+    let file = bench.rows("squad.jsonl", &questions(140, false, false));
+    let (predictor, before, after) = trained(
+        &bench,
+        &format!(
+            "[[head]]\ntask = \"qa\"\nkind = \"span\"\nmax_answer = 4\n\
+             data.train = {file:?}\ndata.validation = 28\n"
+        ),
+    );
+    assert!(after.get("eval/answer_f1/qa").unwrap() >= 0.9, "{after:?}");
+    assert!(before.get("eval/answer_f1/qa").unwrap() < 0.6, "{before:?}");
+    assert_eq!(after.get("eval/score"), after.get("eval/answer_f1/qa"));
+    assert!(after.get("eval/unanswered_exact/qa").is_none());
+    let ask = |question: &str, context: &str| {
+        json!(predictor.predict(0, &[asking(question, context)], 4096).unwrap()[0])
+    };
+    let said = ask(";", ". ü b f z n .");
+    assert_eq!(said["answer"], "z n", "{said}");
+    assert_eq!((&said["start"], &said["end"]), (&json!(8), &json!(11)));
+    assert_eq!(said["answerable"], json!(true));
+    let score = said["score"].as_f64().unwrap();
+    assert!(score > 0.3 && score <= 1.0, "{score}");
+    assert_eq!(ask(",", ". ü b f z n .")["answer"], "b f");
+    // A context without a word has no answer, whatever was learnt.
+    let empty = ask(",", "");
+    assert_eq!((&empty["answerable"], &empty["start"]), (&json!(false), &Value::Null));
+    let error = predictor.predict(0, &[Query::default()], 4096).unwrap_err().to_string();
+    assert!(error.contains("a `question` is missing"), "{error}");
+
+    // It is exported as a model for questions.
+    let exported = bench.path().join("exported");
+    predictor.export(0, &exported).unwrap();
+    let config = std::fs::read_to_string(exported.join("config.json")).unwrap();
+    assert!(config.contains("BertForQuestionAnswering"), "{config}");
+    let tensors = crate::checkpoint::read_tensors(&exported.join("model.safetensors")).unwrap();
+    assert_eq!(tensors["qa_outputs.weight"].shape, [2, 20]);
+}
+
+#[test]
+fn texts_without_an_answer_and_texts_in_windows() {
+    let bench = Bench::of_an_encoder();
+    let file = bench.rows("squad.jsonl", &questions(150, true, true));
+    let (predictor, _, after) = trained(
+        &bench,
+        &format!(
+            "[[head]]\ntask = \"qa\"\nkind = \"span_or_none\"\nmax_answer = 4\noverlap = 6\n\
+             data.train = {file:?}\ndata.validation = 30\n"
+        ),
+    );
+    assert!(after.get("eval/answer_f1/qa").unwrap() >= 0.85, "{after:?}");
+    assert!(after.get("eval/unanswered_exact/qa").unwrap() >= 0.85, "{after:?}");
+    let long = format!("{}ü c g w l {}", ". ".repeat(30), ". ".repeat(30));
+    let queries = [asking(",", &long), asking("?", &long), asking(";", "ü c g w l")];
+    let together = json!(predictor.predict(0, &queries, 4096).unwrap());
+    assert_eq!((&together[0]["answer"], &together[0]["start"]), (&json!("c g"), &json!(62)));
+    assert_eq!((&together[1]["answer"], &together[1]["answerable"]), (&json!(""), &json!(false)));
+    assert_eq!(together[2]["answer"], "w l");
+    // In batches as alone.
+    for (query, together) in queries.iter().zip(together.as_array().unwrap()) {
+        let alone = json!(predictor.predict(0, std::slice::from_ref(query), 8).unwrap()[0]);
+        assert_eq!(alone["answer"], together["answer"]);
+        let share = |answer: &Value| answer["score"].as_f64().unwrap();
+        assert!((share(&alone) - share(together)).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn a_causal_model_answers_within_texts() {
+    let bench = Bench::new();
+    let file = bench.rows("squad.jsonl", &questions(140, true, false));
+    let (_, before, after) = trained(
+        &bench,
+        &format!(
+            "[[head]]\ntask = \"qa\"\nkind = \"span_or_none\"\nmax_answer = 4\n\
+             data.train = {file:?}\ndata.validation = 28\n"
+        ),
+    );
+    let f1 = |metrics: &crate::Metrics| metrics.get("eval/answer_f1/qa").unwrap();
+    assert!(f1(&after) >= f1(&before) + 0.2, "{before:?}, {after:?}");
 }
