@@ -17,7 +17,7 @@ impl Place {
         let place = Self { folder: copy_of_model() };
         let review = |at: usize| {
             let text = format!("{} {}", at / 2, ["bad", "good"][at % 2]);
-            json!({ "text": text, "label": at % 2, "source": "imdb" })
+            json!({ "text": text, "label": at % 2, "source": "rotten_tomatoes" })
         };
         place.write("reviews.jsonl", &review);
         let opening =

@@ -224,8 +224,8 @@ fn judges_have_plain_names_and_metrics_of_their_own() {
         |more: &str| EXAMPLE.replace("[output]", &format!("[eval]\nevery = 5\n{more}\n[output]"));
     let config = good(&judged("judges.lexicon = { type = \"sentiment\" }"));
     assert_eq!(config.eval.judges["lexicon"], serde_json::json!({"type": "sentiment"}));
-    insta::assert_snapshot!(error(&judged("judges.\"a/b\" = { type = \"sentiment\" }")), @"");
-    insta::assert_snapshot!(error(&judged("judges.\"\" = { type = \"sentiment\" }")), @"");
+    insta::assert_snapshot!(error(&judged("judges.\"a/b\" = { type = \"sentiment\" }")), @"run.toml:52:1: a judge of `eval.judges` is called `a/b`, must be called by letters, digits, `_` and `-`");
+    insta::assert_snapshot!(error(&judged("judges.\"\" = { type = \"sentiment\" }")), @"run.toml:52:1: a judge of `eval.judges` is called ``, must be called by letters, digits, `_` and `-`");
     // A run may end when a judge is no longer content, if there is such a judge.
     let until = |name: &str| {
         let until = format!("until = {{ metric = \"eval/judge/{name}\", patience = 2 }}");
@@ -233,7 +233,7 @@ fn judges_have_plain_names_and_metrics_of_their_own() {
             .replace("cycles = 100", &format!("cycles = 100\n{until}"))
     };
     good(&until("lexicon"));
-    insta::assert_snapshot!(error(&until("lexicn")), @"");
+    insta::assert_snapshot!(error(&until("lexicn")), @"run.toml:47:11: `phase[1].until.metric` is `eval/judge/lexicn`, which is never written: `eval.judges` has no judge of this name; add it");
 }
 
 #[test]

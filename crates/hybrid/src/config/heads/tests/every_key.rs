@@ -89,25 +89,27 @@ fn data_flips() -> Vec<Flip> {
 }
 
 fn run_flips() -> Vec<Flip> {
+    let adapters = || json!({ "model.lora": {} });
     vec![
         alone("seed", json!(4)),
         alone("model.base", json!("n")),
         alone("model.freeze", json!({ "below": 1 })),
-        alone("model.lora.rank", json!(4)),
-        alone("model.lora.alpha", json!(8.0)),
-        alone("model.lora.targets", json!(["key"])),
-        alone("model.lora.rslora", json!(true)),
+        flip("model.lora.rank", adapters(), json!(4)),
+        flip("model.lora.alpha", adapters(), json!(4.0)),
+        flip("model.lora.targets", adapters(), json!(["query"])),
+        flip("model.lora.rslora", adapters(), json!(true)),
         alone("heads.mixing", json!("proportional")),
         alone("heads.weighting", json!("mgda")),
         alone("heads.order", json!({ "join": { "steps": 10 } })),
         alone("train.batch_size", json!(3)),
         alone("train.micro_tokens", json!(99)),
         alone("train.max_length", json!(16)),
-        alone("train.truncation_side", json!("left")),
+        alone("train.truncation_side", json!("middle")),
         alone("train.on_non_finite", json!("skip")),
         alone("optim", json!({ "lr": 0.1 })),
         flip("phase.kind", json!({ "head.kind": "pairwise" }), json!("reward-model")),
         alone("phase.steps", json!(4)),
+        alone("eval.before", json!(false)),
         alone("eval.every", json!(2)),
         alone("eval.rows", json!(3)),
         flip("eval.patience", json!({ "eval.every": 2 }), json!(1)),
