@@ -132,7 +132,9 @@ fn answers_are_found_in_their_windows() {
     let long = json!({ "text": ["123456789"], "answer_start": [1] });
     let short = json!({ "text": ["1"], "answer_start": [1] });
     assert_eq!(read_spans("span", 7, "overlap = 2", &[row(long.clone()), row(short)]).len(), 1);
-    assert!(refused("span", "train.max_length = 7", &[row(long)]).contains("no row of the head"));
+    assert!(
+        refused("span", "[train]\nmax_length = 7", &[row(long)]).contains("no row of the head")
+    );
 }
 
 #[test]
