@@ -120,7 +120,7 @@ impl MultiHead {
     }
 
     /// As [`Self::save`], for a decoder that is a language model beside its heads:
-    /// [`crate::weights::load`] reads the directory as that model.
+    /// [`crate::weights::load()`] reads the directory as that model.
     ///
     /// # Errors
     ///
