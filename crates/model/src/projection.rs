@@ -57,6 +57,8 @@ impl Projection {
         }
         let merged = self.weight.val() + lora::dense(&self.adapters, self.outputs());
         self.weight = Param::initialized(self.weight.id, own(merged));
+        // What was laid out is the weight without them.
+        self.packed = None;
         self.adapters.clear();
     }
 
