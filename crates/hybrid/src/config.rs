@@ -36,7 +36,7 @@ pub use output::{KeepBest, Mode, OutputConfig};
 pub use overrides::Override;
 pub use phase::{CycleSteps, MixConfig, PhaseConfig, PhaseKind, PhasePlan};
 pub use plateau::{Plateau, UntilConfig, Verdict};
-pub use rollout::RolloutConfig;
+pub use rollout::{RolloutConfig, RolloutWeights};
 pub use schedule::{Curriculum, Measure, Schedule, ScheduleKind};
 pub use train::{MicroBatch, OnNonFinite, TrainConfig};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hybrid_data::batch::{Padding, TokenBatch};
 use hybrid_data::encode::Encoded;
-use hybrid_model::generate::GenerateOptions;
+use hybrid_model::generate::{GenerateOptions, WeightStorage};
 use hybrid_model::sampling::SamplingConfig;
 use hybrid_sft::{Evaluation as SftEvaluation, SftBatch};
 
@@ -138,6 +138,8 @@ impl HybridTrainer {
         options.generate = GenerateOptions {
             max_new_tokens: eval.max_new_tokens.unwrap_or(self.config().rollout.max_new_tokens),
             sampling,
+            // What is measured is the policy itself.
+            weights: WeightStorage::F32,
             samples: eval.samples,
             seed: self.config().seed ^ 0xe7a1,
             first_stream: 0,

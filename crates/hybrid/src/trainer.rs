@@ -19,6 +19,7 @@ use hybrid_data::encode::Encoded;
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::Decoder;
 use hybrid_model::generate::GenerateOptions;
+use hybrid_model::ops::is_fused;
 use hybrid_optim::{StepStats, Stepper};
 use hybrid_ppo::{KlController, ScoreMoments};
 use rand::SeedableRng;
@@ -122,6 +123,12 @@ impl HybridTrainer {
                 tokenizer.vocab_size()
             )));
         }
+        if config.has_ppo() && config.rollout.is_rounded() && !is_fused(&decoder.device()) {
+            tracing::warn!(
+                "`rollout.weights` has no effect: the device has no kernel for rounded weights, so \
+                 answers are drawn with the weights as they are"
+            );
+        }
         let forbidden = (tokenizer.vocab_size()..rows).map(|id| id as u32).collect();
         let values = value_source(&config);
         let stepper = || Stepper::new(&config.optim, horizon);
@@ -222,7 +229,9 @@ impl HybridTrainer {
     pub fn respond(&mut self, prompts: &[Prompt]) -> Result<Vec<Response>, HybridError> {
         let values = self.config.ppo.needs_values();
         let value_head = self.policy().value_head.clone().filter(|_| values);
-        let note = Some(Note { version: self.version, value_head });
+        // What rounded weights say is not what the policy says.
+        let exact = !self.config.rollout.is_rounded();
+        let note = exact.then(|| Note { version: self.version, value_head });
         let options = RespondOptions { note, ..self.respond_options() };
         let responses =
             rollout::respond(&self.policy().decoder, &self.tokenizer, prompts, &options)?;
@@ -237,6 +246,7 @@ impl HybridTrainer {
         let generate = GenerateOptions {
             max_new_tokens: rollout.max_new_tokens,
             sampling: rollout.sampling(),
+            weights: rollout.weights.storage(),
             eos_ids: eos_ids.to_vec(),
             samples: rollout.samples,
             seed: self.config.seed,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use hybrid_kernels::packed::PackedWeight;
+use hybrid_kernels::packed::{PackedWeight, WeightStorage};
 
 use crate::cache::KvCache;
 use crate::config::{Attends, DecoderConfig, Positions};
@@ -116,16 +116,17 @@ impl Decoder {
     }
 
     /// This decoder without gradients, every weight laid out once more for passes over a few tokens:
-    /// for decoding, on devices that gain by it. Takes the memory of the weights a second time.
+    /// for decoding, on devices that gain by it. Takes the memory of the weights a second time, or
+    /// what `storage` leaves of it. Adapters, norms, biases and embeddings are never rounded.
     #[must_use]
-    pub(crate) fn for_decoding(&self) -> Self {
+    pub(crate) fn for_decoding(&self, storage: WeightStorage) -> Self {
         let mut decoder = self.valid();
         let Self { blocks, input_projection, output_projection, .. } = &mut decoder;
         let projections = blocks.iter_mut().flat_map(Block::projections);
         for projection in projections.chain(input_projection).chain(output_projection) {
-            projection.pack();
+            projection.pack(storage);
         }
-        decoder.packed_head = PackedWeight::transposed(decoder.head());
+        decoder.packed_head = PackedWeight::transposed(decoder.head(), storage);
         decoder
     }
 

@@ -5,6 +5,7 @@ pub mod beam;
 
 use burn::module::Module;
 use hybrid_kernels::packed::MOST_ROWS;
+pub use hybrid_kernels::packed::WeightStorage;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -22,6 +23,9 @@ pub struct GenerateOptions {
     pub max_new_tokens: usize,
     /// How each token is chosen.
     pub sampling: SamplingConfig,
+    /// What the weights are rounded to, for prompts and new tokens alike, where the device has a
+    /// kernel for it ([`crate::ops::is_fused`]); elsewhere they stay as they are.
+    pub weights: WeightStorage,
     /// Tokens that end a completion; the produced one is kept in it.
     pub eos_ids: Vec<u32>,
     /// Tokens that are never chosen, such as those the tokenizer cannot decode. Ids beyond the
@@ -44,6 +48,7 @@ impl Default for GenerateOptions {
         Self {
             max_new_tokens: 64,
             sampling: SamplingConfig::default(),
+            weights: WeightStorage::F32,
             eos_ids: Vec::new(),
             forbidden: Vec::new(),
             record_behaviour: false,
@@ -210,7 +215,7 @@ fn continued(
     if run.active.is_empty() || longest == 0 {
         return Ok(run.completions);
     }
-    let decoder = ready(decoder, run.active.len(), longest);
+    let decoder = ready(decoder, run.active.len(), longest, options.weights);
     let (mut batch, mut states) = Batch::read(&decoder, value_head, prompts, longest)?;
     if options.samples > 1 {
         let copies = |row| std::iter::repeat_n(row, options.samples);
@@ -230,9 +235,11 @@ fn continued(
 }
 
 /// The decoder as it decodes best: packing the weights costs about what one step does without it.
-fn ready(decoder: &Decoder, rows: usize, steps: usize) -> Decoder {
-    if steps >= WORTH_PACKING && rows <= MOST_ROWS {
-        decoder.for_decoding()
+/// Rounded weights are used however few the steps are, so that what is drawn does not depend on it.
+fn ready(decoder: &Decoder, rows: usize, steps: usize, weights: WeightStorage) -> Decoder {
+    let gains = steps >= WORTH_PACKING && rows <= MOST_ROWS;
+    if gains || weights != WeightStorage::F32 {
+        decoder.for_decoding(weights)
     } else {
         decoder.valid()
     }

@@ -2,7 +2,7 @@
 
 use burn::module::{Initializer, Module, Param, ParamId};
 use burn::tensor::{Device, Tensor};
-use hybrid_kernels::packed::PackedWeight;
+use hybrid_kernels::packed::{PackedWeight, WeightStorage};
 
 use crate::lora::{self, Adapter};
 use crate::ops;
@@ -80,8 +80,8 @@ impl Projection {
     }
 
     /// Lays the weight out for products with few rows; it must not change afterwards.
-    pub(crate) fn pack(&mut self) {
-        self.packed = PackedWeight::new(self.weight.val());
+    pub(crate) fn pack(&mut self, storage: WeightStorage) {
+        self.packed = PackedWeight::new(self.weight.val(), storage);
     }
 }
 

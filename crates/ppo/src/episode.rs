@@ -14,7 +14,8 @@ pub struct Episode {
     pub prompt_ids: Vec<u32>,
     /// The completion's token ids, `[n]`.
     pub completion_ids: Vec<u32>,
-    /// Log-probabilities under the policy that sampled, at the sampling temperature, `[n]`, nats.
+    /// Log-probabilities under the policy before the update, which sampled, at the sampling
+    /// temperature, `[n]`, nats. Where another policy sampled, see [`Importance`](crate::Importance).
     pub logprobs: Vec<f32>,
     /// The same under the reference, `[n]`, nats. Several references: [`weighted_reference`].
     pub ref_logprobs: Vec<f32>,

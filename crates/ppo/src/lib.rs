@@ -8,10 +8,11 @@
 //! 2. [`episode`]: one prompt, its completion, and what was measured while it was sampled.
 //! 3. [`score`]: what becomes of a reward function's answer before it is a reward.
 //! 4. [`mod@prepare`]: episodes to advantages and returns, by [`advantages`] and [`whiten`].
-//! 5. [`minibatch`]: which rows meet in one optimizer step.
-//! 6. [`mod@loss`]: log-probabilities and values of the current model to the loss, as tensors.
-//! 7. [`stats`]: the loss' sums to metrics, and when to stop or skip.
-//! 8. [`controller`]: the weight of the KL penalty over the run.
+//! 5. [`importance`]: weights of tokens that another policy drew.
+//! 6. [`minibatch`]: which rows meet in one optimizer step.
+//! 7. [`mod@loss`]: log-probabilities and values of the current model to the loss, as tensors.
+//! 8. [`stats`]: the loss' sums to metrics, and when to stop or skip.
+//! 9. [`controller`]: the weight of the KL penalty over the run.
 //!
 //! # Shapes
 //!
@@ -26,6 +27,7 @@ pub mod config;
 pub mod controller;
 pub mod episode;
 pub mod error;
+pub mod importance;
 pub mod loss;
 pub mod minibatch;
 pub mod prepare;
@@ -37,6 +39,7 @@ pub use config::PpoConfig;
 pub use controller::KlController;
 pub use episode::{End, Episode, Score};
 pub use error::PpoError;
+pub use importance::Importance;
 pub use loss::{LossInputs, Normaliser, PpoLoss, Update, ValueInputs, loss};
 pub use minibatch::minibatches;
 pub use prepare::{Prepared, PreparedRow, RolloutStats, prepare};

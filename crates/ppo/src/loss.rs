@@ -17,14 +17,16 @@ pub struct LossInputs {
     /// Log-probabilities under the policy being updated, `[n]`, nats; carries the gradient. At the
     /// temperature, positions and kept tokens of the rollout.
     pub logprobs: Tensor<1>,
-    /// The same under the policy that sampled the rollout, `[n]`; constant.
+    /// The same before the update, `[n]`; constant. Under the policy that sampled the rollout, or
+    /// with `weights` one close to it.
     pub old_logprobs: Tensor<1>,
     /// The same under the reference, `[n]`; constant.
     pub ref_logprobs: Tensor<1>,
     /// Advantages of [`Prepared::advantages`](crate::Prepared::advantages), `[n]`; constant.
     pub advantages: Tensor<1>,
     /// Importance weights `π_old / μ` where sampling followed another distribution `μ` than
-    /// `old_logprobs`, `[n]`; constant. They multiply the policy loss and the KL.
+    /// `old_logprobs`, `[n]`; constant. They multiply the policy loss and the KL. Made by
+    /// [`Importance`](crate::Importance).
     pub weights: Option<Tensor<1>>,
     /// Entropy of the next-token distribution before each token, `[n]`, nats. Needed, with its
     /// gradient, where `entropy_coef` is above 0; else only measured. With `compat = "trl"` it may

@@ -152,6 +152,8 @@ fn step_flips() -> Vec<Flip> {
         alone("rollout.typical_p", json!(0.5)),
         alone("rollout.stop", json!(letters)),
         flip("rollout.ignore_eos", json!({"rollout.samples": 64}), json!(true)),
+        alone("rollout.weights", json!("bf16")),
+        flip("rollout.importance_cap", json!({"rollout.weights": "int8"}), json!(1.0)),
         alone("optim.optimizer", json!("sgd")),
         alone("optim.lr", json!(1e-3)),
         alone("optim.weight_decay", json!(0.5)),

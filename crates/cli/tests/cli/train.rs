@@ -181,6 +181,34 @@ fn a_resumed_run_is_the_run_that_was_never_stopped() {
 }
 
 #[test]
+fn a_run_that_samples_with_rounded_weights_is_measured_and_resumed() {
+    let task = Task::new();
+    let rounded = ["--set", "rollout.weights=int8", "--set", "rollout.importance_cap=1.5"];
+    let whole = task.hybrid(&[&["train", "DIR/run.toml", "--json"][..], &rounded].concat()).json();
+    let (metrics, weights) = (task.metrics(), task.checkpoint(6).join("model.safetensors"));
+    let rollouts: Vec<&Value> = metrics
+        .iter()
+        .map(|line| &line["metrics"])
+        .filter(|it| !it["ppo/policy_loss"].is_null())
+        .collect();
+    assert_eq!(rollouts.len(), 2);
+    for rollout in rollouts {
+        let number = |name: &str| rollout[name].as_f64().unwrap_or_else(|| panic!("no {name}"));
+        assert!(number("rollout/mismatch_kl") > 0.0 && number("rollout/mismatch_max") > 0.0);
+        assert!((0.5..1.5).contains(&number("rollout/importance_mean")));
+        assert!((0.0..=1.0).contains(&number("rollout/importance_capped_fraction")));
+    }
+    let expected = std::fs::read(&weights).unwrap();
+    for step in 4..=6 {
+        std::fs::remove_dir_all(task.checkpoint(step)).unwrap();
+    }
+    let resumed = task.hybrid(&["train", "DIR/run/config.toml", "--resume", "--json"]).json();
+    assert_eq!(resumed, whole);
+    assert_eq!(task.metrics(), metrics);
+    assert!(std::fs::read(&weights).unwrap() == expected, "other weights");
+}
+
+#[test]
 fn a_run_is_never_overwritten_nor_changed_halfway() {
     let task = Task::new();
     task.hybrid(&["train", "DIR/run.toml", "--quiet"]).data();

@@ -1,5 +1,6 @@
 //! The `[rollout]` table: how the policy answers prompts during PPO.
 
+use hybrid_model::generate::WeightStorage;
 use hybrid_model::sampling::SamplingConfig;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,41 @@ pub struct RolloutConfig {
     /// Whether an end token is a token as any other, so that only a stop text or
     /// `max_new_tokens` ends a completion.
     pub ignore_eos: bool,
+    /// What the policy's weights are rounded to while it answers: decoding is bound by how fast they
+    /// are read. What was rounded is then another policy than the one that learns, so the latter reads
+    /// every answer once more, and each token's policy loss is weighted by
+    /// `min(π(token)/π_rounded(token), importance_cap)` (Yao et al. 2025, truncated importance
+    /// sampling; Espeholt et al. 2018, arXiv 1802.01561). On a device without a kernel for it nothing
+    /// is rounded, with a warning.
+    pub weights: RolloutWeights,
+    /// Most that a token's importance weight may be. At least 1. Unused with `weights = "f32"`.
+    pub importance_cap: f64,
+}
+
+/// What the weights are rounded to while answers are drawn; activations and sums are 32 bits wide
+/// whatever it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutWeights {
+    /// Not rounded.
+    #[default]
+    F32,
+    /// To bfloat16: half the memory is read.
+    Bf16,
+    /// To 8 bits, with a step of its own for each output: a quarter of the memory is read.
+    Int8,
+}
+
+impl RolloutWeights {
+    /// The same for the generator.
+    #[must_use]
+    pub fn storage(self) -> WeightStorage {
+        match self {
+            Self::F32 => WeightStorage::F32,
+            Self::Bf16 => WeightStorage::Bf16,
+            Self::Int8 => WeightStorage::Int8,
+        }
+    }
 }
 
 impl Default for RolloutConfig {
@@ -51,6 +87,8 @@ impl Default for RolloutConfig {
             typical_p: 1.0,
             stop: Vec::new(),
             ignore_eos: false,
+            weights: RolloutWeights::F32,
+            importance_cap: 2.0,
         }
     }
 }
@@ -70,6 +108,12 @@ impl RolloutConfig {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.batch_size.saturating_mul(self.samples)
+    }
+
+    /// True where another policy than the one that learns draws the answers.
+    #[must_use]
+    pub fn is_rounded(&self) -> bool {
+        self.weights != RolloutWeights::F32
     }
 
     /// How each token is drawn.
@@ -106,6 +150,13 @@ impl RolloutConfig {
         self.sampling()
             .validate()
             .map_err(|error| Problem::in_section("rollout", &error.to_string()))?;
+        if !(self.importance_cap >= 1.0 && self.importance_cap.is_finite()) {
+            return Err(Problem::range(
+                "rollout.importance_cap",
+                &self.importance_cap.to_string(),
+                "at least 1: below it, even a token that both policies give alike would count less",
+            ));
+        }
         if self.stop.iter().any(String::is_empty) {
             return Err(Problem::range("rollout.stop", "an empty text", "texts"));
         }

@@ -181,6 +181,7 @@ fn what_does_not_fit_together_is_refused() {
     insta::assert_snapshot!(example_with("train = \"imdb-reviews\"", ""), @"run.toml:7:2: `data.train` is missing; it names demonstrations for SFT: a path, or a name of `hybrid assets list`");
     insta::assert_snapshot!(example_with("validation = 0.02", "validation = 2.0"), @"run.toml:10:1: `data.validation` is 2, must be a share between 0 and 1, a whole number of records, or a path");
     insta::assert_snapshot!(example_with("temperature = 1.0", "temperature = 0"), @"run.toml:20:1: `rollout.temperature` is 0, must be at least 0.001: at 0 every prompt has one answer, its log-probability is 0, and PPO has nothing to choose between");
+    insta::assert_snapshot!(example_with("temperature = 1.0", "importance_cap = 0.5"), @"run.toml:20:1: `rollout.importance_cap` is 0.5, must be at least 1: below it, even a token that both policies give alike would count less");
     insta::assert_snapshot!(example_with("top_p = 1.0", "top_p = 0"), @"run.toml:22:1: `rollout.top_p` is 0, must be in (0, 1]");
     insta::assert_snapshot!(example_with("minibatch_size = 16", "minibatch_size = 17"), @"run.toml:32:1: `ppo.minibatch_size` is 17, must be at most the 16 completions of a rollout (`rollout.batch_size` 16 × `rollout.samples` 1)");
     insta::assert_snapshot!(example_with("max_new_tokens = 48", "max_new_tokens = 512"), @"run.toml:19:1: `rollout.max_new_tokens` is 512, must be below `train.max_length` (512), which holds prompt and completion together");

@@ -6,8 +6,8 @@ use hybrid_data::encode::Encoded;
 use hybrid_model::Decoder;
 use hybrid_ppo::config::Truncated;
 use hybrid_ppo::{
-    self as ppo, Decision, End, Episode, LossInputs, LossSums, Normaliser, Prepared, Score,
-    UpdateStats, ValueInputs,
+    self as ppo, Decision, End, Episode, Importance, LossInputs, LossSums, Normaliser, Prepared,
+    Score, UpdateStats, ValueInputs,
 };
 
 use super::{HybridTrainer, Kind};
@@ -100,6 +100,8 @@ impl HybridTrainer {
             PpoStats { tokens: rows.iter().map(Sequence::len).sum(), ..PpoStats::default() };
         let (episodes, entropy) = self.episodes(&rows, responses, scores)?;
         stats.metrics.set("rollout/entropy", entropy);
+        let importance = self.importance(&episodes, responses);
+        stats.metrics.extend(named(importance.iter().flat_map(Importance::metrics)));
         let prepared = ppo::prepare(&episodes, self.kl.coef(), &mut self.scores, &self.config.ppo)?;
         stats.metrics.extend(named(prepared.stats.metrics()));
         stats.metrics.set("ppo/kl_coef", self.kl.coef());
@@ -109,7 +111,8 @@ impl HybridTrainer {
             self.not_finite("every score")?;
             return Ok(stats);
         }
-        let update = self.epochs(&Rollout { rows, episodes, prepared }, &mut mix, &mut stats)?;
+        let rollout = Rollout { rows, episodes, importance, prepared };
+        let update = self.epochs(&rollout, &mut mix, &mut stats)?;
         stats.metrics.extend(named(update.metrics(&self.config.ppo)));
         Ok(stats)
     }
@@ -240,7 +243,10 @@ impl HybridTrainer {
             old_logprobs: constant(&|row| rollout.episodes[row].logprobs.clone()),
             ref_logprobs: constant(&|row| rollout.episodes[row].ref_logprobs.clone()),
             advantages: floats(advantages, &device),
-            weights: None,
+            weights: rollout
+                .importance
+                .as_ref()
+                .map(|importance| constant(&|row| importance.weights[row].clone())),
             entropy: pass.entropy,
             values,
             padded_slots: config.is_trl().then_some(rows.len() * widest),
@@ -310,6 +316,14 @@ impl HybridTrainer {
             end: if response.is_terminated() { End::Terminated } else { End::Truncated },
         };
         Ok((episodes.map(episode).collect(), entropy))
+    }
+
+    /// What makes good that rounded weights drew the responses; `None` where the policy itself did.
+    fn importance(&self, episodes: &[Episode], responses: &[Response]) -> Option<Importance> {
+        let rollout = &self.config.rollout;
+        let rows = episodes.iter().zip(responses);
+        let rows = rows.map(|(episode, response)| (&episode.logprobs[..], &response.logprobs[..]));
+        rollout.is_rounded().then(|| Importance::new(rows, rollout.importance_cap))
     }
 
     /// What the sampler noted of the rows, where it is all that a pass would say: the same numbers
@@ -382,6 +396,7 @@ const MINIBATCHES: u64 = 1;
 struct Rollout<'a> {
     rows: Vec<Sequence<'a>>,
     episodes: Vec<Episode>,
+    importance: Option<Importance>,
     prepared: Prepared,
 }
 

@@ -2,6 +2,8 @@ use burn::tensor::Device;
 use hybrid_testing::models::tiny;
 use hybrid_testing::{SAME_MODEL, assert_close};
 
+mod rounded;
+
 use super::*;
 use crate::config;
 use crate::metrics::Metrics;
@@ -221,7 +223,12 @@ fn a_rollout_without_any_score_follows_the_policy_for_numbers_that_are_none() {
 
 #[test]
 fn a_trainer_that_was_saved_goes_on_bit_for_bit() {
-    for extra in ["", "train.shared_optimizer = false", "ppo.critic = \"separate\""] {
+    for extra in [
+        "",
+        "train.shared_optimizer = false",
+        "ppo.critic = \"separate\"",
+        "rollout.weights = \"int8\"",
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let mut straight = with_reference(trainer(extra));
         let reference = straight.reference().cloned();

@@ -1,40 +1,51 @@
 //! Panels of 16 columns, and the kernel that multiplies a block of rows with one.
 
+mod stored;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+
+use std::fmt::Debug;
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
+use super::WeightStorage;
 use crate::flex::{self, Values};
-
-/// Columns of a panel: one register of AVX-512, two of AVX2.
-const LANES: usize = 16;
-
-/// The columns of one panel at one step, on one line of the cache.
-#[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
-struct Line([f32; LANES]);
-
-const ZERO: Line = Line([0.0; LANES]);
+use stored::{ByteLine, HalfLine, LANES, Line, Stored, ZERO};
 
 /// Multiplications that one task does at least.
 const WORTH_A_TASK: usize = 256 * 1024;
 
-/// A weight `[in, out]` as `⌈out / 16⌉` panels of `in` lines; what is missing in the last is 0.
+/// A weight `[in, out]` in panels.
 #[derive(Debug)]
 pub(super) struct Panels {
-    lines: Vec<Line>,
     inputs: usize,
     outputs: usize,
+    stored: Box<dyn Multiply>,
+}
+
+/// A weight in panels, however its values are stored.
+trait Multiply: Debug + Send + Sync {
+    /// `input · weight`: `[rows, in]` to `[rows, out]`.
+    fn product(&self, input: &[f32], rows: usize) -> Vec<f32>;
+}
+
+/// `⌈out / 16⌉` panels of `in` lines; what is missing in the last is 0.
+#[derive(Debug)]
+struct PanelsOf<S> {
+    inputs: usize,
+    outputs: usize,
+    lines: Vec<S>,
+    /// What the sums of each panel are multiplied by.
+    factors: Vec<Line>,
 }
 
 impl Panels {
     /// From `[in, out]`.
-    pub(super) fn of_columns(weight: Tensor<2>) -> Option<Self> {
+    pub(super) fn of_columns(weight: Tensor<2>, storage: WeightStorage) -> Option<Self> {
         let [inputs, outputs] = weight.dims();
         let values = Values::of(weight)?;
-        Some(Self::new(inputs, outputs, |panel, lines| {
+        Some(Self::new(storage, inputs, outputs, |panel, lines| {
             let first = panel * LANES;
             let width = LANES.min(outputs - first);
             for (line, row) in lines.iter_mut().zip(values.chunks_exact(outputs)) {
@@ -44,10 +55,10 @@ impl Panels {
     }
 
     /// From `[out, in]`.
-    pub(super) fn of_rows(weight: Tensor<2>) -> Option<Self> {
+    pub(super) fn of_rows(weight: Tensor<2>, storage: WeightStorage) -> Option<Self> {
         let [outputs, inputs] = weight.dims();
         let values = Values::of(weight)?;
-        Some(Self::new(inputs, outputs, |panel, lines| {
+        Some(Self::new(storage, inputs, outputs, |panel, lines| {
             let rows = values.chunks_exact(inputs.max(1)).skip(panel * LANES).take(LANES);
             for (lane, row) in rows.enumerate() {
                 for (line, value) in lines.iter_mut().zip(row) {
@@ -57,19 +68,70 @@ impl Panels {
         }))
     }
 
+    /// `fill` writes the lines of a panel over zeros.
+    fn new(
+        storage: WeightStorage,
+        inputs: usize,
+        outputs: usize,
+        fill: impl Fn(usize, &mut [Line]) + Sync,
+    ) -> Self {
+        let stored: Box<dyn Multiply> = match storage {
+            WeightStorage::F32 => Box::new(PanelsOf::<Line>::new(inputs, outputs, fill)),
+            WeightStorage::Bf16 => Box::new(PanelsOf::<HalfLine>::new(inputs, outputs, fill)),
+            WeightStorage::Int8 => Box::new(PanelsOf::<ByteLine>::new(inputs, outputs, fill)),
+        };
+        Self { inputs, outputs, stored }
+    }
+}
+
+impl<S: Stored> PanelsOf<S> {
     fn new(inputs: usize, outputs: usize, fill: impl Fn(usize, &mut [Line]) + Sync) -> Self {
-        let mut lines = vec![ZERO; outputs.div_ceil(LANES) * inputs];
-        lines
+        let mut lines = vec![S::ZERO; outputs.div_ceil(LANES) * inputs];
+        let factors = lines
             .par_chunks_mut(inputs.max(1))
             .enumerate()
-            .for_each(|(panel, lines)| fill(panel, lines));
-        Self { lines, inputs, outputs }
+            .map_init(
+                || vec![ZERO; inputs],
+                |panel, (place, stored)| {
+                    panel.fill(ZERO);
+                    fill(place, panel);
+                    S::store(panel, stored)
+                },
+            )
+            .collect();
+        Self { inputs, outputs, lines, factors }
+    }
+}
+
+impl<S: Stored> Multiply for PanelsOf<S> {
+    fn product(&self, input: &[f32], rows: usize) -> Vec<f32> {
+        let (inputs, outputs) = (self.inputs, self.outputs);
+        let blocks = Blocks::new(input, rows, inputs);
+        // Panel by panel, each with its rows below each other; then row by row.
+        let mut by_panel = vec![ZERO; outputs.div_ceil(LANES) * rows];
+        let at_once = (WORTH_A_TASK / (inputs * LANES * rows)).max(1);
+        let panels = self.lines.par_chunks(at_once * inputs).zip(self.factors.par_chunks(at_once));
+        by_panel.par_chunks_mut(at_once * rows).zip(panels).for_each(|(out, (panels, factors))| {
+            let panels = panels.chunks_exact(inputs).zip(factors);
+            for (out, (panel, factors)) in out.chunks_exact_mut(rows).zip(panels) {
+                multiply(&blocks, panel, out);
+                scale(out, factors);
+            }
+        });
+        let mut output = vec![0.0; rows * outputs];
+        output.par_chunks_mut(outputs).enumerate().for_each(|(row, output)| {
+            let own = by_panel.iter().skip(row).step_by(rows);
+            for (piece, line) in output.chunks_mut(LANES).zip(own) {
+                piece.copy_from_slice(&line.0[..piece.len()]);
+            }
+        });
+        output
     }
 }
 
 /// `input · weight`; `None` where the input is not plain values on this backend.
 pub(super) fn product(panels: &Panels, input: Tensor<2>) -> Option<Tensor<2>> {
-    let Panels { lines, inputs, outputs } = panels;
+    let Panels { inputs, outputs, stored } = panels;
     let (inputs, outputs) = (*inputs, *outputs);
     let [rows, width] = input.dims();
     assert_eq!(width, inputs, "inner sizes of a product");
@@ -77,24 +139,17 @@ pub(super) fn product(panels: &Panels, input: Tensor<2>) -> Option<Tensor<2>> {
         return None;
     }
     let input = Values::of(input)?;
-    let blocks = Blocks::new(&input, rows, inputs);
-    // Panel by panel, each with its rows below each other; then row by row.
-    let mut by_panel = vec![ZERO; outputs.div_ceil(LANES) * rows];
-    let at_once = (WORTH_A_TASK / (inputs * LANES * rows)).max(1);
-    let tasks = by_panel.par_chunks_mut(at_once * rows).zip(lines.par_chunks(at_once * inputs));
-    tasks.for_each(|(out, panels)| {
-        for (out, panel) in out.chunks_exact_mut(rows).zip(panels.chunks_exact(inputs)) {
-            multiply(&blocks, panel, out);
-        }
-    });
-    let mut output = vec![0.0; rows * outputs];
-    output.par_chunks_mut(outputs).enumerate().for_each(|(row, output)| {
-        let own = by_panel.iter().skip(row).step_by(rows);
-        for (piece, line) in output.chunks_mut(LANES).zip(own) {
-            piece.copy_from_slice(&line.0[..piece.len()]);
-        }
-    });
+    let output = stored.product(&input, rows);
     Some(Tensor::from_primitive::<burn::backend::Flex>(flex::tensor(output, [rows, outputs])))
+}
+
+/// Multiplies the columns of every line.
+fn scale(lines: &mut [Line], factors: &Line) {
+    for line in lines {
+        for (sum, factor) in line.0.iter_mut().zip(&factors.0) {
+            *sum *= factor;
+        }
+    }
 }
 
 /// Rows of the input in blocks as high as the machine's registers allow, each turned so that the
@@ -155,11 +210,11 @@ fn has_fma() -> bool {
 }
 
 /// All rows with one panel; `out` has one line a row.
-fn multiply(blocks: &Blocks, panel: &[Line], out: &mut [Line]) {
+fn multiply<S: Stored>(blocks: &Blocks, panel: &[S], out: &mut [Line]) {
     for (block, out) in blocks.iter().zip(out.chunks_mut(blocks.height)) {
         #[cfg(target_arch = "x86_64")]
         if blocks.height != PLAIN {
-            let kernel = if blocks.height == WIDE { x86::wide } else { x86::narrow };
+            let kernel = if blocks.height == WIDE { x86::wide::<S> } else { x86::narrow::<S> };
             #[expect(unsafe_code, reason = "a call into code for a detected feature")]
             // SAFETY: blocks are so high only where the machine has what the kernel is compiled for
             // (`height`).
@@ -173,9 +228,10 @@ fn multiply(blocks: &Blocks, panel: &[Line], out: &mut [Line]) {
 }
 
 /// A block of as many rows as `out` has lines, on any machine.
-fn plain(block: &[f32], panel: &[Line], out: &mut [Line]) {
+fn plain<S: Stored>(block: &[f32], panel: &[S], out: &mut [Line]) {
     out.fill(ZERO);
     for (line, values) in panel.iter().zip(block.chunks_exact(out.len())) {
+        let line = line.expand();
         for (sums, value) in out.iter_mut().zip(values) {
             for (sum, weight) in sums.0.iter_mut().zip(&line.0) {
                 *sum += value * weight;
@@ -183,3 +239,6 @@ fn plain(block: &[f32], panel: &[Line], out: &mut [Line]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
+mod rounded;
+
 use std::path::Path;
 
 use burn::tensor::Device;

@@ -72,6 +72,23 @@ pub const ALL: &[Definition] = &[
         .is("Completions with a null or non-finite score, or no token; they stay out of losses, \
              whitening and means.")
         .over("none"),
+    define("rollout/mismatch_kl", "KL of rounding", "nats/token", Neither)
+        .is("Mean of (r − 1) − log r with r = π_old/π_rounded, the k3 estimate of KL(π_rounded ‖ \
+             π_old): how far the rounded weights that sampled are from the policy. Only where \
+             `rollout.weights` rounds.")
+        .over("completion tokens"),
+    define("rollout/mismatch_max", "Largest mismatch of rounding", "nats", Neither)
+        .is("The largest |log π_rounded − log π_old| of a sampled token. Only where \
+             `rollout.weights` rounds.")
+        .over("none"),
+    define("rollout/importance_mean", "Importance weight", "1", Neither)
+        .is("Mean of min(π_old/π_rounded, `rollout.importance_cap`), which weighs the policy loss \
+             of a token; near 1 where rounding changes little. Only where `rollout.weights` rounds.")
+        .over("completion tokens"),
+    define("rollout/importance_capped_fraction", "Capped importance weights", "share", Neither)
+        .is("Share of the tokens whose importance weight `rollout.importance_cap` bounds. Only \
+             where `rollout.weights` rounds.")
+        .over("completion tokens"),
     // Reward components.
     define("reward/NAME", "Component NAME", "reward", Higher)
         .is("Mean of the reward's leaf NAME, after its own post-processing and before its weight.")

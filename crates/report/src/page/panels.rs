@@ -40,6 +40,7 @@ const SECTIONS: &[(&str, &[Panel])] = &[
             panel("KL, total and by SFT", &["kl/total", "kl/sft_drift"]),
             panel("KL of the update", &["ppo/approx_kl"]),
             exact("KL coefficient", &["ppo/kl_coef"]),
+            panel("KL of rounding", &["rollout/mismatch_kl"]),
         ],
     ),
     (
