@@ -14,7 +14,8 @@ use crate::prompt::{Prompt, Response};
 pub struct RespondOptions {
     /// Sampling, limits, samples per prompt and the seed.
     pub generate: GenerateOptions,
-    /// Prompts continued at once, at least 1.
+    /// Prompts continued at once; where one's answers have ended, the next takes their places. At
+    /// least 1.
     pub batch_size: usize,
     /// Texts that end a response and are cut off it.
     pub stop: Vec<String>,
@@ -48,29 +49,24 @@ pub fn respond(
     let samples = options.generate.samples;
     let version = options.note.as_ref().map(|note| note.version);
     let value_head = options.note.as_ref().and_then(|note| note.value_head.as_ref());
-    let mut generate_options = options.generate.clone();
-    let mut responses = Vec::with_capacity(prompts.len() * samples);
-    for batch in prompts.chunks(options.batch_size.max(1)) {
-        let ids: Vec<Vec<u32>> = batch.iter().map(|prompt| prompt.ids.clone()).collect();
-        let rows = batch.iter().flat_map(|prompt| std::iter::repeat_n(prompt, samples));
-        let mut growing: Vec<Growing<'_>> =
-            rows.map(|prompt| Growing::new(tokenizer, &prompt.ids)).collect();
-        let mut observe = |row: usize, choice: Choice| {
-            let stopped =
-                growing.get_mut(row).is_some_and(|text| text.push(choice.token, &options.stop));
-            if stopped { Verdict::StopRow } else { Verdict::Continue }
-        };
-        let completions = match value_head {
-            Some(head) => {
-                generate_with_values(decoder, head, &ids, &generate_options, &mut observe)?
-            }
-            None => generate(decoder, &ids, &generate_options, &mut observe)?,
-        };
-        generate_options.first_stream += completions.len() as u64;
-        for (row, (completion, growing)) in completions.into_iter().zip(growing).enumerate() {
-            let Some(prompt) = batch.get(row / samples.max(1)) else { continue };
-            responses.push(Response::new(prompt.id, completion, growing.finish(), version));
-        }
-    }
-    Ok(responses)
+    let rows = || prompts.iter().flat_map(move |prompt| std::iter::repeat_n(prompt, samples));
+    let mut growing: Vec<Growing<'_>> =
+        rows().map(|prompt| Growing::new(tokenizer, &prompt.ids)).collect();
+    let mut observe = |row: usize, choice: Choice| {
+        let stopped =
+            growing.get_mut(row).is_some_and(|text| text.push(choice.token, &options.stop));
+        if stopped { Verdict::StopRow } else { Verdict::Continue }
+    };
+    let ids: Vec<Vec<u32>> = prompts.iter().map(|prompt| prompt.ids.clone()).collect();
+    let slots = Some(options.batch_size.saturating_mul(samples));
+    let generate_options = GenerateOptions { slots, ..options.generate.clone() };
+    let completions = match value_head {
+        Some(head) => generate_with_values(decoder, head, &ids, &generate_options, &mut observe)?,
+        None => generate(decoder, &ids, &generate_options, &mut observe)?,
+    };
+    let made = rows().zip(completions).zip(growing);
+    let response = |((prompt, completion), growing): ((&Prompt, _), Growing<'_>)| {
+        Response::new(prompt.id, completion, growing.finish(), version)
+    };
+    Ok(made.map(response).collect())
 }

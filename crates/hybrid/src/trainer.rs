@@ -249,6 +249,7 @@ impl HybridTrainer {
             weights: rollout.weights.storage(),
             eos_ids: eos_ids.to_vec(),
             samples: rollout.samples,
+            slots: None,
             seed: self.config.seed,
             first_stream: self.counters.responses,
             record_behaviour: rollout.sampling().is_truncated() || !self.forbidden.is_empty(),

@@ -61,6 +61,19 @@ impl KvCache {
         }
     }
 
+    /// Adds the rows of `other` below its own, so that all end together in the last of `columns`, and
+    /// makes room for `capacity`. Columns that are too many fall off in front, where they must be
+    /// padding; those that are too few become padding.
+    pub(crate) fn join(&mut self, other: Self, columns: usize, capacity: usize) {
+        let lens = [self.len, other.len];
+        for (own, other) in self.layers.iter_mut().zip(other.layers) {
+            own.key.inplace(|key| joined([key, other.key], lens, columns, capacity));
+            own.value.inplace(|value| joined([value, other.value], lens, columns, capacity));
+        }
+        self.len = columns;
+        self.capacity = capacity;
+    }
+
     /// Forgets every column and keeps the room.
     pub(crate) fn clear(&mut self) {
         self.len = 0;
@@ -91,4 +104,21 @@ impl KvCache {
     pub(crate) fn advance(&mut self, columns: usize) {
         self.len += columns;
     }
+}
+
+/// Rows of two caches, each filled up to its own length, below each other.
+fn joined(parts: [Tensor<4>; 2], lens: [usize; 2], columns: usize, capacity: usize) -> Tensor<4> {
+    let [_, kv, _, head_dim] = parts[0].dims();
+    let rows = parts.iter().map(|part| part.dims()[0]).sum();
+    let shape = [rows, kv, capacity.max(1), head_dim];
+    let mut all = Tensor::zeros(shape, &parts[0].device());
+    let mut first = 0;
+    for (part, len) in parts.into_iter().zip(lens) {
+        let [b, ..] = part.dims();
+        let kept = len.min(columns);
+        let place = [first..first + b, 0..kv, columns - kept..columns, 0..head_dim];
+        all = all.slice_assign(place, part.slice_dim(2, len - kept..len));
+        first += b;
+    }
+    all
 }

@@ -3,6 +3,8 @@
 mod batch;
 pub mod beam;
 
+use std::ops::Range;
+
 use burn::module::Module;
 use hybrid_kernels::packed::MOST_ROWS;
 pub use hybrid_kernels::packed::WeightStorage;
@@ -33,8 +35,11 @@ pub struct GenerateOptions {
     pub forbidden: Vec<u32>,
     /// Whether [`Completion::behaviour`] is recorded.
     pub record_behaviour: bool,
-    /// Completions of each prompt; the prompt is read once for all of them.
+    /// Completions of each prompt; the prompt is read once for all of them that begin together.
     pub samples: usize,
+    /// Most completions that grow at once, which bounds the cache; others take the places of those
+    /// that end, with the tokens that they would have had. `None` for all; 0 counts as 1.
+    pub slots: Option<usize>,
     /// Completion `i` (of prompt `i / samples`) draws from stream `first_stream + i` of this seed,
     /// whatever else is in the batch.
     pub seed: u64,
@@ -53,6 +58,7 @@ impl Default for GenerateOptions {
             forbidden: Vec::new(),
             record_behaviour: false,
             samples: 1,
+            slots: None,
             seed: 0,
             first_stream: 0,
         }
@@ -167,7 +173,8 @@ pub enum GenerateError {
     },
 }
 
-/// Continues every prompt; completions come in the order of prompts, the samples of one together.
+/// Continues every prompt; completions come in the order of prompts, the samples of one together. A
+/// prompt is read when its completions begin.
 ///
 /// `observe(row, choice)` is called for every token as it comes, where `row` counts completions;
 /// its verdict can end the row or everything. No gradient is recorded, whatever the device.
@@ -212,27 +219,36 @@ fn continued(
     let limits = check_prompts(decoder, prompts, options.max_new_tokens)?;
     let longest = limits.iter().copied().max().unwrap_or(0);
     let mut run = Run::new(prompts, limits, options, value_head.is_some());
-    if run.active.is_empty() || longest == 0 {
+    if run.waiting.is_empty() || longest == 0 {
         return Ok(run.completions);
     }
-    let decoder = ready(decoder, run.active.len(), longest, options.weights);
-    let (mut batch, mut states) = Batch::read(&decoder, value_head, prompts, longest)?;
-    if options.samples > 1 {
-        let copies = |row| std::iter::repeat_n(row, options.samples);
-        let rows: Vec<usize> = (0..prompts.len()).flat_map(copies).collect();
-        batch.select_rows(&rows);
-        states.select_rows(&rows);
-    }
+    let slots = options.slots.unwrap_or(usize::MAX).clamp(1, run.waiting.len());
+    let decoder = ready(decoder, slots, longest, options.weights);
+    let (mut batch, mut states) = run.begin(&decoder, value_head.as_ref(), slots)?;
     loop {
         let next = run.step(&states, observe)?;
-        if next.is_empty() {
-            return Ok(run.completions);
-        }
         let (kept, ids): (Vec<usize>, Vec<u32>) = next.into_iter().unzip();
+        let free = slots - kept.len();
+        if kept.is_empty() {
+            if run.waiting.is_empty() {
+                return Ok(run.completions);
+            }
+            (batch, states) = run.begin(&decoder, value_head.as_ref(), free)?;
+            continue;
+        }
         batch.select_rows(&kept);
         states = batch.push(&ids)?;
+        if !run.waiting.is_empty() && free >= slots.div_ceil(REFILL) {
+            let (others, their_states) = run.begin(&decoder, value_head.as_ref(), free)?;
+            batch.join(others, run.longest());
+            states.join(their_states);
+        }
     }
 }
+
+/// The share of the slots that must be free before they are filled: reading one prompt costs as much
+/// as a step of all rows.
+const REFILL: usize = 4;
 
 /// The decoder as it decodes best: packing the weights costs about what one step does without it.
 /// Rounded weights are used however few the steps are, so that what is drawn does not depend on it.
@@ -281,6 +297,8 @@ struct Run<'a> {
     rngs: Vec<ChaCha8Rng>,
     /// Completion of each row of the batch.
     active: Vec<usize>,
+    /// Completions that have not begun.
+    waiting: Range<usize>,
 }
 
 impl<'a> Run<'a> {
@@ -310,8 +328,42 @@ impl<'a> Run<'a> {
             options,
             completions: vec![empty; count],
             rngs: (0..count).map(stream).collect(),
-            active: (0..count).collect(),
+            active: Vec::new(),
+            waiting: 0..count,
         }
+    }
+
+    /// Begins at most `count` of the completions that wait: reads their prompts.
+    fn begin<'d>(
+        &mut self,
+        decoder: &'d Decoder,
+        value_head: Option<&ValueHead>,
+        count: usize,
+    ) -> Result<(Batch<'d>, HostStates), GenerateError> {
+        let samples = self.options.samples;
+        let begun =
+            self.waiting.start..self.waiting.end.min(self.waiting.start.saturating_add(count));
+        self.waiting.start = begun.end;
+        self.active.extend(begun.clone());
+        let first = begun.start / samples;
+        let prompts = &self.prompts[first..begun.end.div_ceil(samples)];
+        let rows: Vec<usize> = begun.map(|completion| completion / samples - first).collect();
+        let (mut batch, mut states) =
+            Batch::read(decoder, value_head.cloned(), prompts, self.longest())?;
+        if !rows.iter().copied().eq(0..prompts.len()) {
+            batch.select_rows(&rows);
+            states.select_rows(&rows);
+        }
+        Ok((batch, states))
+    }
+
+    /// Most tokens that a growing completion may still have.
+    fn longest(&self) -> usize {
+        let rest = |row: &usize| {
+            let limit = self.limits[row / self.options.samples];
+            limit.saturating_sub(self.completions[*row].token_ids.len())
+        };
+        self.active.iter().map(rest).max().unwrap_or(0)
     }
 
     /// Chooses one token a row; returns row of the batch and token of those that go on.
@@ -347,6 +399,7 @@ impl<'a> Run<'a> {
         }
         if cancelled {
             next.clear();
+            self.waiting.start = self.waiting.end;
         }
         self.active = next.iter().map(|(slot, _)| self.active[*slot]).collect();
         Ok(next)

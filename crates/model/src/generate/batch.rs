@@ -40,6 +40,13 @@ impl<'a> Batch<'a> {
         Ok((batch, states))
     }
 
+    /// Adds the rows of `other` below its own, with room for `new_tokens` after the longest.
+    pub(super) fn join(&mut self, other: Self, new_tokens: usize) {
+        self.rows.extend(other.rows);
+        let columns = width(&self.rows);
+        self.cache.join(other.cache, columns, columns + new_tokens.saturating_sub(1));
+    }
+
     /// Keeps the rows `rows`, in that order; a row may be named more than once.
     pub(super) fn select_rows(&mut self, rows: &[usize]) {
         if rows.iter().copied().eq(0..self.rows.len()) {
@@ -127,6 +134,14 @@ impl HostStates {
     /// The value of a row.
     pub(super) fn value(&self, row: usize) -> Option<f32> {
         self.values.as_ref()?.get(row).copied()
+    }
+
+    /// Adds the states of `other` below its own.
+    pub(super) fn join(&mut self, other: Self) {
+        self.logits.extend(other.logits);
+        if let (Some(values), Some(others)) = (&mut self.values, other.values) {
+            values.extend(others);
+        }
     }
 
     pub(super) fn select_rows(&mut self, rows: &[usize]) {

@@ -1,4 +1,5 @@
 mod rounded;
+mod slots;
 
 use std::path::Path;
 
