@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 
 use super::batch::{Batch, HostStates};
-use super::{GenerateError, StopReason, check_prompts, ready};
+use super::{GenerateError, StopReason, WeightStorage, check_prompts, ready};
 use crate::decoder::Decoder;
 use crate::sampling::{self, History, LogSoftmax, SamplingConfig};
 
@@ -123,7 +123,7 @@ pub fn beam_search(
     if limit == 0 {
         return Ok(Vec::new());
     }
-    let decoder = ready(decoder, options.beams, limit);
+    let decoder = ready(decoder, options.beams, limit, WeightStorage::F32);
     let (mut batch, mut states) = Batch::read(&decoder, None, &prompts, limit)?;
     let mut search = Search::new(prompt, options, limit);
     loop {
