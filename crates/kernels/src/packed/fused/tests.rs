@@ -48,8 +48,8 @@ fn bytes_expand_to_whole_numbers_of_either_sign() {
         let of = |lane: usize| if lane == 8 { 0.0 } else { column(lane).signum() * whole };
         std::array::from_fn::<f32, LANES, _>(of)
     };
-    assert_eq!(stored[0].expand().0, expected(127.0));
+    assert_eq!(stored[0].expand().0[..], expected(127.0)[..]);
     // A quarter of 127 is 31.75.
-    assert_eq!(stored[1].expand().0, expected(-32.0));
-    assert_eq!(step.0, values.map(|value| value.abs() / 127.0));
+    assert_eq!(stored[1].expand().0[..], expected(-32.0)[..]);
+    assert_eq!(step.0[..], values.map(|value| value.abs() / 127.0)[..]);
 }

@@ -73,7 +73,7 @@ fn neither_the_batch_nor_the_limit_changes_what_rounded_weights_say() {
         assert!(many.len() * 9 > MOST_ROWS, "the prompts are more rows than f32 is packed for");
         let together = run(&decoder, &many, &options).unwrap();
         for (row, prompt) in prompts().into_iter().enumerate() {
-            let alone = run(&decoder, &[prompt.clone()], &options).unwrap();
+            let alone = run(&decoder, std::slice::from_ref(&prompt), &options).unwrap();
             for copy in together.iter().skip(row).step_by(3) {
                 assert_same(&format!("{weights:?}"), copy, &alone[0]);
             }
