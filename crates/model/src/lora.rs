@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::family::scheme;
 use crate::ops;
-use crate::projection::Projection;
+use crate::projection::{self, Projection};
 use crate::trunk::Trunk;
 use crate::weights::layout::ParameterSource;
 use slots::Slot;
@@ -268,20 +268,27 @@ const STREAM: u64 = u64::MAX;
 #[derive(Module, Debug)]
 pub(crate) struct Adapter {
     /// `[in, r]`.
-    a: Param<Tensor<2>>,
+    pub(crate) a: Param<Tensor<2>>,
     /// `[r, outputs]`.
-    b: Param<Tensor<2>>,
+    pub(crate) b: Param<Tensor<2>>,
     /// The first of the projection's outputs that it adds to.
     #[module(skip)]
-    first: usize,
+    pub(crate) first: usize,
     #[module(skip)]
-    scale: f64,
+    pub(crate) scale: f64,
 }
 
 impl Adapter {
     /// `[b, t, in]` to `[b, t, outputs]`, never through the dense product of the two.
     fn forward(&self, input: Tensor<3>) -> Tensor<3> {
         ops::linear(ops::linear(input, self.a.val(), None), self.b.val(), None) * self.scale
+    }
+
+    /// The same values in parameters of their own.
+    pub(crate) fn renewed(&self) -> Self {
+        let Self { a, b, first, scale } = self;
+        let (a, b) = (projection::renewed(a), projection::renewed(b));
+        Self { a, b, first: *first, scale: *scale }
     }
 
     /// `scale · a · b`, `[in, outputs]`.

@@ -4,12 +4,12 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 use hybrid::config::{HeadsConfig, TaskConfig};
-use hybrid::heads::{HeadsParts, HeadsRun, TaskRows, TaskSources, TextLimit, example};
+use hybrid::heads::{HeadsParts, HeadsRun, TaskRows, TaskSources, example};
 use hybrid::run_dir::Environment;
 use hybrid_assets::Kind;
 use hybrid_data::config::Validation;
 use hybrid_data::load::Source;
-use hybrid_data::tokenizer::Tokenizer;
+use hybrid_data::tokenizer::{TextLimit, Tokenizer};
 use hybrid_model::Trunk;
 use hybrid_model::heads::{Freeze, ParameterCounts};
 use hybrid_rewards::RewardTree;

@@ -10,14 +10,14 @@ use hybrid_data::config::Validation;
 use hybrid_data::load::Source;
 use hybrid_data::reader::{ReadOptions, read_rows};
 use hybrid_data::select::{holdout, shuffle, split};
-use hybrid_data::tokenizer::Tokenizer;
+use hybrid_data::tokenizer::{TextLimit, Tokenizer};
 use hybrid_data::view::View;
 use hybrid_heads::span::TokenSpan;
 use hybrid_heads::{LabelSet, TaskKind};
 use hybrid_model::TokenRow;
 
 use super::spans::{self, SpanReading};
-use super::task::{Task, TextLimit};
+use super::task::Task;
 use crate::config::{NeutralData, TaskConfig};
 use crate::error::HybridError;
 use columns::{Raw, RawTarget};
