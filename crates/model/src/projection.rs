@@ -62,6 +62,11 @@ impl Projection {
         self.adapters.clear();
     }
 
+    /// Forgets the adapters, and leaves the weight as it is.
+    pub(crate) fn drop_adapters(&mut self) {
+        self.adapters.clear();
+    }
+
     /// The same values in parameters of their own, adapters included; nothing is laid out for decoding.
     pub(crate) fn renewed(&self) -> Self {
         Self {

@@ -25,6 +25,7 @@ const SOURCES: &[&str] = &[
     "crates/optim/src",
     "crates/ppo/src/config.rs",
     "crates/ppo/src/config",
+    "crates/model/src/lora.rs",
     "crates/ppo/src/score.rs",
     "crates/sft/src",
 ];
@@ -39,7 +40,6 @@ const HEADS_SOURCES: &[&str] = &[
     "crates/heads/src/reinforce.rs",
     "crates/heads/src/tagging/align.rs",
     "crates/model/src/heads/freeze.rs",
-    "crates/model/src/lora.rs",
     "crates/model/src/pooling.rs",
 ];
 
@@ -113,12 +113,8 @@ $ hybrid export runs/multi-task ./model
 
 KL is measured against the frozen language model, as without heads, and `kl/sft_drift` says how far the supervised
 steps of a cycle, the heads' among them, moved it. `export` writes the language model, or with `--task` a head.
-`model.freeze`, `model.lora`,
+With `model.lora`, heads and adapters are trained, and none of the language model's own weights. `model.freeze`,
 `eval.patience`, `eval.rows` and `reward-model` phases are for runs of heads alone.
-
-## Not there yet
-
-LoRA beside a language model.
 
 ## Keys
 
@@ -134,6 +130,13 @@ with the same keys; `hybrid check CONFIG` prints it with all defaults filled in,
 ppo.clip_range=0.1` changes one value. What is not listed here is refused, with the nearest name.
 Parameters of each optimizer and scheduler are in `docs/algorithms/optim.md`, rewards in
 `docs/rewards.md`, metrics in `docs/metrics.md`.
+
+With `[model.lora]`, SFT and PPO train low-rank adapters and none of the model's own weights: every projection `W`
+that `targets` names computes `x·W + alpha/rank · (x·a)·b` (names are the same for every family, and query, key and
+value each have adapters of their own), and only `a` and `b`, the value head and task heads change. Optimizer and
+gradients then hold next to nothing, and references cost no memory: `ppo.reference = \"run_start\"` is the model
+without its adapters. A checkpoint keeps adapters beside the weights and is resumed bit for bit; rollouts,
+`merged/`, `hybrid export` and whatever names the run as a model have them in the weights.
 
 The design document's keys also work, at the top of the file: `LRATE` is `optim.lr`, `OPTIMIZER`
 `optim.optimizer`, `SCHEDULER` `optim.scheduler`, `NUM_TRAINING_STEPS` `optim.total_steps`,
@@ -154,6 +157,7 @@ fn smallest_tables() -> BTreeMap<&'static str, (Value, Vec<&'static str>)> {
     let metric = json!({"metric": "a/b"});
     BTreeMap::from([
         ("model.init", (filled::<InitSection>(json!({})), vec![])),
+        ("model.lora", (filled::<LoraConfig>(json!({})), vec![])),
         ("phase", (filled::<PhaseConfig>(json!({"kind": "sft"})), vec!["kind"])),
         ("phase.mix", (filled::<MixConfig>(json!({"sft_coef": 1})), vec!["sft_coef"])),
         ("phase.mix.sft_coef", (json!({"kind": "linear", "warmup": 0}), vec!["from", "to"])),
