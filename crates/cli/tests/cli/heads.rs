@@ -153,7 +153,7 @@ fn a_head_as_a_reward_reads_what_predict_reads() {
     assert!(near(own[0], own[1]), "its beginning is cut: {own:?}");
     assert!(!near(own[0], own[2]), "but not more than that: {own:?}");
     // What the spec says comes first: all of the text, or the last four tokens.
-    let (all, few) = (scores(json!({ "max_length": 64 })), scores(json!({ "max_length": 4 })));
+    let (all, few) = (scores(json!({ "max_length": 80 })), scores(json!({ "max_length": 4 })));
     assert!(!near(all[0], own[0]) && near(all[1], own[1]), "{all:?} {own:?}");
     assert!(few[..3].iter().all(|score| near(*score, own[2])), "{few:?} {own:?}");
 }

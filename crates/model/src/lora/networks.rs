@@ -176,7 +176,7 @@ fn put(
 /// # Panics
 ///
 /// When there are not as many values as the shape has: [`LoraPlan::parameters`] names every path.
-fn leaf(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Param<Tensor<2>> {
+pub(super) fn leaf(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Param<Tensor<2>> {
     let tensor = Tensor::<2>::from_data(TensorData::new(values, shape), device);
     let tensor = if device.is_autodiff() { tensor.require_grad() } else { tensor };
     Param::initialized(ParamId::new(), tensor)

@@ -1,9 +1,10 @@
 //! Adapters by peft's numbers, by the dense formula, and as they are saved and merged.
 
-use burn::module::{ModuleMapper, ParamId};
+use burn::module::ModuleMapper;
 use burn::tensor::{Device, TensorData};
 use tempfile::TempDir;
 
+use super::networks::leaf;
 use super::*;
 use crate::SequenceClassifier;
 use crate::golden::{self, Expected, TOLERANCE, Tensors, assert_close, floats, read_tensors};

@@ -55,7 +55,7 @@ fn a_renewed_projection_has_its_adapters_as_parameters_of_its_own() {
     let renewed = projection.renewed();
     let input = matrix([1, 4, 6], 17, &device);
     let expected = by_hand(&floats(input.clone()), &device);
-    let said = renewed.forward(input.clone());
+    let said = renewed.forward(input);
     assert_close("renewed", &floats(said.clone()), &expected, TOLERANCE);
     // Its gradients are its own: the other projection has none of them.
     let gradients = said.sum().backward();

@@ -87,12 +87,15 @@ question each:
 {\"question\": \"Who wrote it?\", \"context\": \"Ada wrote it.\", \"answers\": {\"text\": [\"Ada\"], \"answer_start\": [0]}}
 ```
 
-Starts count characters; the first answer is learnt, and by SQuAD's comparison any of them is right. Question and
+or SQuAD's own files, `{\"data\": [{\"title\", \"paragraphs\": [{\"context\", \"qas\": [{\"question\", \"answers\"}]}]}]}`, of which
+every question is a row. Starts count characters; the first answer is learnt, and by SQuAD's comparison any of them is right. Question and
 context are read as a pair of `train.max_length` tokens at most, the question in half of it; of a longer context as
 many windows are read as it takes, two of which share `overlap` tokens, whatever `train.truncation_side` says. A
 window without the whole answer teaches a head of kind `span_or_none` that it holds none (position 0, as BERT's
 baseline for SQuAD 2), and a head of kind `span` nothing. The answer is that of the window whose start and end
-logits have the largest sum, unless the sum of *no answer* is larger than that in every window.
+logits have the largest sum, unless the sum of *no answer* is larger than that in every window: at all while a head
+learns, and once its run has ended by more than the threshold of the best F1 of the held-out rows, as SQuAD 2's
+evaluation chooses it (`eval/none_above`; by it these rows have the F1 `eval/answer_f1_best`, the best case).
 `hybrid predict RUN --question Q --text CONTEXT`, or rows `{\"question\": …, \"context\": …}`, give `answer`,
 `start`, `end`, `score` (the probability of the start times that of the end) and `answerable`.
 
