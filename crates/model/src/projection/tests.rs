@@ -70,7 +70,9 @@ fn merging_drops_what_was_laid_out_without_the_adapters() {
     let device = Device::flex();
     let mut projection = adapted(&device);
     projection.pack();
-    assert!(projection.packed.is_some(), "this device lays weights out");
+    // With the kernels of the device, that is; else there is nothing to drop.
+    let can = PackedWeight::new(projection.weight.val()).is_some();
+    assert_eq!(projection.packed.is_some(), can);
     // One row, as in decoding, is what the laid out weight is for.
     let input = matrix([1, 1, 6], 17, &device);
     let expected = by_hand(&floats(input.clone()), &device);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hybrid_model::Decoder;
 use hybrid_model::input::TokenInput;
+use hybrid_ppo::config::{Critic, ReferenceConfig};
 
 use super::*;
 use crate::checkpoint::{SavedTensor, newest_complete, read_tensors};
@@ -48,9 +49,10 @@ impl Observer for Losses {
 #[test]
 fn they_learn_and_the_model_keeps_its_weights() {
     let bench = Bench::new();
-    let phases = "optim.lr = 1e-2\noutput.merge_every = 100\nppo.reference = \"run_start\"\n\
+    let phases = "optim.lr = 1e-2\noutput.merge_every = 100\n\
                   phase = [{ kind = \"sft\", steps = 40 }, { kind = \"hybrid\", cycles = 2 }]";
-    let config = adapters(&bench, phases, "run", false);
+    let mut config = adapters(&bench, phases, "run", false);
+    config.ppo.reference = ReferenceConfig::RunStart;
     let run = Run::open(run_parts(&bench, &config), false).unwrap();
     let counts = run.trainer().policy().decoder.counts();
     // Rank 4 of two layers 16 wide: queries, keys, values and outputs 16 + 16, twice 16 + 64.
@@ -96,12 +98,23 @@ fn they_learn_and_the_model_keeps_its_weights() {
 }
 
 /// Ends a run after each of `ends` steps, goes on, and compares it with one that did not end.
-fn goes_on(phases: &str, with_heads: bool, steps: u64, ends: &[u64]) -> RunConfig {
+fn goes_on(
+    phases: &str,
+    with_heads: bool,
+    (reference, critic): (ReferenceConfig, Critic),
+    steps: u64,
+    ends: &[u64],
+) -> RunConfig {
     let bench = Bench::new();
-    let whole = adapters(&bench, phases, "whole", with_heads);
+    let config = |run: &str| {
+        let mut config = adapters(&bench, phases, run, with_heads);
+        (config.ppo.reference, config.ppo.critic) = (reference.clone(), critic);
+        config
+    };
+    let whole = config("whole");
     let run = Run::open(run_parts(&bench, &whole), false).unwrap();
     assert_eq!(run.finish(&mut NoObserver).unwrap().steps, steps);
-    let parts = adapters(&bench, phases, "parts", with_heads);
+    let parts = config("parts");
     for (place, end) in ends.iter().chain(&[u64::MAX]).enumerate() {
         let run = Run::open(run_parts(&bench, &parts), place > 0).unwrap();
         assert_eq!(run.finish(&mut After(*end, 0)).unwrap().steps, steps.min(*end));
@@ -123,7 +136,7 @@ fn goes_on(phases: &str, with_heads: bool, steps: u64, ends: &[u64]) -> RunConfi
     let before = stored(&bench.path().join("model"));
     let after = stored(&newest(&parts));
     assert!(before.iter().all(|(name, tensor)| after.get(name) == Some(tensor)));
-    if parts.ppo.reference == hybrid_ppo::config::ReferenceConfig::PhaseStart {
+    if reference == ReferenceConfig::PhaseStart {
         let kept = parts.output.dir.join("references/phase-1");
         let files: Vec<_> =
             std::fs::read_dir(kept).unwrap().map(|it| it.unwrap().file_name()).collect();
@@ -138,16 +151,17 @@ fn an_interrupted_run_of_them_goes_on_bit_for_bit() {
                   phase = [{ kind = \"sft\", steps = 2 }, \
                   { kind = \"hybrid\", cycles = 2, sft_steps = 2 }]";
     // Within the supervised phase, between the supervised steps of a cycle, and after its update.
-    goes_on(phases, false, 8, &[1, 2, 3, 5, 7]);
+    let ppo = (ReferenceConfig::PhaseStart, Critic::Shared);
+    goes_on(phases, false, ppo, 8, &[1, 2, 3, 5, 7]);
 }
 
 #[test]
 fn an_interrupted_run_of_them_with_heads_and_a_critic_goes_on_bit_for_bit() {
     let phases = "optim = { lr = 1e-2, warmup_steps = 2 }\n\
-                  ppo.critic = \"separate\"\nppo.reference = \"run_start\"\n\
                   phase = [{ kind = \"heads\", steps = 1 }, \
                   { kind = \"hybrid\", cycles = 2, sft_steps = 1, heads_steps = 1 }]";
-    let config = goes_on(phases, true, 7, &[1, 3, 4, 6]);
+    let ppo = (ReferenceConfig::RunStart, Critic::Separate);
+    let config = goes_on(phases, true, ppo, 7, &[1, 3, 4, 6]);
     assert!(config.ppo.needs_values());
 }
 
