@@ -69,9 +69,9 @@ fn a_renewed_projection_has_its_adapters_as_parameters_of_its_own() {
 fn merging_drops_what_was_laid_out_without_the_adapters() {
     let device = Device::flex();
     let mut projection = adapted(&device);
-    projection.pack();
+    projection.pack(WeightStorage::F32);
     // With the kernels of the device, that is; else there is nothing to drop.
-    let can = PackedWeight::new(projection.weight.val()).is_some();
+    let can = PackedWeight::new(projection.weight.val(), WeightStorage::F32).is_some();
     assert_eq!(projection.packed.is_some(), can);
     // One row, as in decoding, is what the laid out weight is for.
     let input = matrix([1, 1, 6], 17, &device);
@@ -82,7 +82,7 @@ fn merging_drops_what_was_laid_out_without_the_adapters() {
     assert!(projection.packed.is_none() && projection.adapters.is_empty());
     let merged = floats(projection.forward(input.clone()));
     assert_close("merged", &merged, &expected, TOLERANCE);
-    projection.pack();
+    projection.pack(WeightStorage::F32);
     let packed = floats(projection.forward(input));
     assert_close("merged and packed", &packed, &expected, TOLERANCE);
 }

@@ -4,6 +4,7 @@ use burn::module::Module;
 use tempfile::TempDir;
 
 use super::*;
+use crate::generate::WeightStorage;
 use crate::golden::{TOLERANCE, assert_close, floats, read_json, read_tensors};
 use crate::init::{InitConfig, init};
 use crate::input::TokenInput;
@@ -86,7 +87,7 @@ fn merged_and_packed_it_says_the_same() {
     assert_close("merged", &logits(&merged, &IDS), &expected, TOLERANCE);
     // One token, so that the weights that were laid out are used.
     let one = logits(&decoder, &IDS[..1]);
-    let decoding = decoder.for_decoding();
+    let decoding = decoder.for_decoding(WeightStorage::F32);
     assert!(decoding.adapters().is_none());
     assert_close("decoding", &logits(&decoding, &IDS[..1]), &one, TOLERANCE);
     // New adapters on a model with some begin with what these say.
