@@ -18,6 +18,7 @@ mod help;
 mod inspect;
 mod judges;
 mod kill;
+mod memory;
 mod quickstart;
 mod reward;
 mod support;
