@@ -18,6 +18,7 @@ mod help;
 mod inspect;
 mod judges;
 mod kill;
+#[cfg(target_os = "linux")]
 mod memory;
 mod quickstart;
 mod reward;

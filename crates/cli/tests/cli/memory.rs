@@ -47,7 +47,6 @@ fn estimated_and_measured(folder: &Path, memory: &str) -> (f64, f64) {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn little_memory_takes_as_much_less_as_check_says() {
     let folder = TempDir::new().unwrap();
     let (estimated, measured) = estimated_and_measured(folder.path(), "normal");

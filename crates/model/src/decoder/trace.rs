@@ -51,6 +51,7 @@ pub struct Remaining {
 }
 
 /// Some of the gradients of a loss.
+#[expect(clippy::large_enum_variant, reason = "a part is handed on at once, and never stored")]
 pub enum Part {
     /// Of parameters as they stand in the decoder.
     Parameters(Gradients),
