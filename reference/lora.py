@@ -1,8 +1,9 @@
-"""Writes `golden/lora.safetensors`: what peft's LoRA makes of the tiny BERT of `golden/encoders/bert`.
+"""Writes `golden/lora.safetensors` and `golden/lora_llama.safetensors`: what peft's LoRA makes of the tiny BERT of
+`golden/encoders/bert` and of the tiny Llama, which has fewer keys than queries, of `golden/encoders/llama`.
 
     pip install torch transformers peft && python reference/lora.py
 
-In float32 by eager attention, on the rows of the BERT's own `expected.safetensors`, each alone:
+In float32 by eager attention, on the rows of the model's own `expected.safetensors`, each alone:
 
 - `NAME.lora_A.weight` [r, in] and `NAME.lora_B.weight` [out, r]: the adapters under the names of their modules in the
   base model, drawn wide. Rank 3, alpha 12;
@@ -20,12 +21,16 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
-TARGETS = ["query", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
+TARGETS = {
+    "bert": ["query", "value", "attention.output.dense", "intermediate.dense", "output.dense"],
+    "llama": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+}
+FILES = {"bert": "lora.safetensors", "llama": "lora_llama.safetensors"}
 
 
-def adapted(**more):
-    base = AutoModel.from_pretrained(GOLDEN / "encoders" / "bert", attn_implementation="eager")
-    config = LoraConfig(r=3, lora_alpha=12, target_modules=TARGETS, lora_dropout=0.0, **more)
+def adapted(case, **more):
+    base = AutoModel.from_pretrained(GOLDEN / "encoders" / case, attn_implementation="eager")
+    config = LoraConfig(r=3, lora_alpha=12, target_modules=TARGETS[case], lora_dropout=0.0, **more)
     model = get_peft_model(base, config).eval()
     generator = torch.Generator().manual_seed(11)
     with torch.no_grad():
@@ -37,18 +42,21 @@ def adapted(**more):
 
 def hidden(model, rows):
     states = []
-    for ids, types in rows:
-        output = model(input_ids=ids[None], token_type_ids=types[None])
+    for row in rows:
+        output = model(**{name: ids[None] for name, ids in row.items()})
         states.append(output.last_hidden_state[0])
     return torch.cat(states)
 
 
-def main():
-    expected = load_file(GOLDEN / "encoders" / "bert" / "expected.safetensors")
+def write(case):
+    expected = load_file(GOLDEN / "encoders" / case / "expected.safetensors")
     lengths = expected["lengths"].tolist()
-    rows = list(zip(expected["ids"].split(lengths), expected["types"].split(lengths)))
+    rows = [{"input_ids": ids} for ids in expected["ids"].split(lengths)]
+    if "types" in expected:
+        for row, types in zip(rows, expected["types"].split(lengths)):
+            row["token_type_ids"] = types
 
-    model = adapted()
+    model = adapted(case)
     states = hidden(model, rows)
     weights = torch.randn(states.shape, generator=torch.Generator().manual_seed(12))
     (states * weights).sum().backward()
@@ -61,11 +69,12 @@ def main():
         tensors[own] = parameter.detach().clone()
         tensors[f"grad.{own}"] = parameter.grad
     with torch.no_grad():
-        tensors["rslora"] = hidden(adapted(use_rslora=True), rows)
+        tensors["rslora"] = hidden(adapted(case, use_rslora=True), rows)
         merged = hidden(model.merge_and_unload(), rows)
     assert torch.allclose(merged, tensors["hidden"], atol=1e-5)
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, GOLDEN / "lora.safetensors")
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, GOLDEN / FILES[case])
 
 
 if __name__ == "__main__":
-    main()
+    for case in TARGETS:
+        write(case)

@@ -6,6 +6,7 @@ pub(crate) mod parts;
 mod progress;
 pub(crate) mod summary;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use anyhow::{Context, Result};
 use hybrid::config::RunConfig;
 use hybrid::run_dir::{RunDir, RunDirError};
 use hybrid::{Outcome, Run};
+use hybrid_model::heads::ParameterCounts;
 
 use crate::device::DeviceChoice;
 use crate::exit::Interrupted;
@@ -64,6 +66,9 @@ impl Training {
         // While it is still loading, Ctrl-C ends the program: there is nothing to save.
         interrupt::listen(ui)?;
         let run = Run::open(parts, resume)?;
+        if config.model.lora.is_some() {
+            say_sizes(run.trainer().policy().decoder.counts(), ui)?;
+        }
         let done = run.trainer().counters().steps;
         let dir = &config.output.dir;
         let events =
@@ -78,6 +83,17 @@ impl Training {
         progress.finish();
         Finished::new(outcome?)
     }
+}
+
+/// Says how much of a model is trained.
+fn say_sizes(counts: ParameterCounts, ui: &Ui) -> Result<()> {
+    let ParameterCounts { trained, all } = counts;
+    if ui.quiet {
+        return Ok(());
+    }
+    let share = 100.0 * trained as f64 / all.max(1) as f64;
+    let text = format!("training {trained} of {all} parameters ({share:.2} %)");
+    writeln!(std::io::stderr().lock(), "{text}").context("cannot write to stderr")
 }
 
 /// Refuses a directory that the run could not use.

@@ -17,6 +17,7 @@ use tokenizers::processors::template::TemplateProcessing;
 use crate::template::ChatTemplate;
 
 mod byte;
+mod cut;
 mod error;
 pub mod gguf;
 mod growing;
@@ -25,6 +26,7 @@ mod segments;
 mod stream;
 mod windows;
 
+pub use cut::{TextLimit, TruncationSide};
 pub use error::TokenizerError;
 pub use growing::Growing;
 pub use segments::Segments;

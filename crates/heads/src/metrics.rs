@@ -12,7 +12,7 @@
 //! | errors of numbers, R² | [`RegressionScores`] | R² is `None` where all targets are equal |
 //! | Pearson, Spearman | [`RegressionScores`] | `None` where one side is constant |
 //! | entities | [`entity_counts`] | as F1 |
-//! | answers | [`AnswerScores`] | `None` without rows |
+//! | answers | [`AnswerScores`], [`NoneThreshold`] | `None` without rows |
 //! | calibration | [`Calibration`] | `None` without rows |
 //! | preferences | [`preference_accuracy`] | `None` without pairs |
 //!
@@ -26,7 +26,7 @@ mod labels;
 mod ranking;
 mod regression;
 
-pub use answers::{AnswerScores, Share, score_answer};
+pub use answers::{AnswerScores, Doubt, NoneThreshold, Share, score_answer};
 pub use calibration::{Bin, Calibration};
 pub use classes::Confusion;
 pub use entities::entity_counts;

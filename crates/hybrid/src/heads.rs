@@ -28,7 +28,7 @@ mod surgery;
 pub use example::{Example, Target, TaskRows, TaskSources};
 pub use predict::{Prediction, Predictor};
 pub use run::{HeadsParts, HeadsRun};
-pub use task::{Task, TextLimit, TruncationSide};
+pub use task::Task;
 pub use trainer::HeadsTrainer;
 
 #[cfg(test)]

@@ -47,7 +47,8 @@ pub enum ValueSource {
 }
 
 impl Policy {
-    /// A policy around `decoder`, on the device that records gradients for it.
+    /// A policy around `decoder`, on the device that records gradients for it. Of a decoder with
+    /// adapters, and of a critic with a trunk of its own, only these are trained.
     #[must_use]
     pub fn new(decoder: Decoder, values: ValueSource) -> Self {
         let device = decoder.device().autodiff();
@@ -84,17 +85,32 @@ impl Policy {
     }
 }
 
-/// The same decoder with parameters that record gradients.
-fn tracked(decoder: Decoder) -> Decoder {
-    decoder.map(&mut Tracker)
+/// The same decoder with parameters that record gradients: its adapters, or all where it has none.
+pub(crate) fn tracked(decoder: Decoder) -> Decoder {
+    let is_adapted = decoder.adapters().is_some();
+    decoder.map(&mut Tracker { is_adapted, path: Vec::new() })
 }
 
-struct Tracker;
+struct Tracker {
+    is_adapted: bool,
+    path: Vec<String>,
+}
 
 impl ModuleMapper for Tracker {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let (id, tensor) = (param.id, param.val());
         drop(param);
-        Param::initialized(id, tensor.autodiff().detach().require_grad())
+        let is_trained = !self.is_adapted || self.path.iter().any(|part| part == "adapters");
+        // A detached leaf would still ask for its gradient.
+        let tensor = tensor.autodiff().detach().set_require_grad(is_trained);
+        Param::initialized(id, tensor)
     }
 }

@@ -247,7 +247,7 @@ impl Run {
             self.save_if_due(observer)?;
         }
         let after = self.measure("after", observer)?;
-        self.trainer.scale_rewards(self.heads.rows())?;
+        self.trainer.settle(self.heads.rows())?;
         self.state.after = after.clone().into_iter().collect();
         self.state.finished = true;
         self.save(observer)?;

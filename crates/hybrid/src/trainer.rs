@@ -13,7 +13,7 @@ pub use crate::heads::trainer::HeadsStats;
 pub use ppo_step::{Mix, PpoStats};
 pub use sft_step::SftStats;
 pub use state::TrainerState;
-pub(crate) use state::{restored, saved};
+pub(crate) use state::{check_sizes, restored, saved};
 
 use hybrid_data::encode::Encoded;
 use hybrid_data::tokenizer::Tokenizer;
@@ -101,12 +101,13 @@ pub struct Counters {
 }
 
 impl HybridTrainer {
-    /// A trainer of `decoder`, with `horizon` steps ahead of the scheduler where the configuration
-    /// names none. `prompts` and demonstrations come with each call.
+    /// A trainer of `decoder`, or of new adapters in it, with `horizon` steps ahead of the scheduler
+    /// where the configuration names none. `prompts` and demonstrations come with each call.
     ///
     /// # Errors
     ///
-    /// [`HybridError`] for a configuration out of range, or a tokenizer of another model.
+    /// [`HybridError`] for a configuration out of range, a tokenizer of another model, or adapters
+    /// that do not fit.
     pub fn new(
         config: RunConfig,
         decoder: Decoder,
@@ -123,6 +124,10 @@ impl HybridTrainer {
             )));
         }
         let forbidden = (tokenizer.vocab_size()..rows).map(|id| id as u32).collect();
+        let decoder = match &config.model.lora {
+            Some(lora) => decoder.adapted(lora, config.seed)?,
+            None => decoder,
+        };
         let values = value_source(&config);
         let stepper = || Stepper::new(&config.optim, horizon);
         let ppo = (!config.train.shared_optimizer).then(stepper).transpose()?;

@@ -15,6 +15,7 @@ use hybrid_kernels::packed::PackedWeight;
 use crate::cache::KvCache;
 use crate::config::{Attends, DecoderConfig, Positions};
 use crate::input::TokenInput;
+use crate::lora::LoraPlan;
 use crate::ops::{self, LogprobOptions, Rotation, TokenLogprobs, Visible};
 use crate::projection::Projection;
 use crate::rope::{self, RopeConfig};
@@ -42,6 +43,9 @@ pub struct Decoder {
     packed_head: Option<PackedWeight>,
     #[module(skip)]
     config: Arc<DecoderConfig>,
+    /// Which projections have adapters.
+    #[module(skip)]
+    pub(crate) adapters: Option<LoraPlan>,
 }
 
 impl Decoder {
@@ -65,6 +69,7 @@ impl Decoder {
             head: (!config.tie_embeddings).then(|| table([v, e])),
             packed_head: None,
             config: Arc::new(config.clone()),
+            adapters: None,
         }
     }
 
@@ -118,11 +123,13 @@ impl Decoder {
         self.blocks.iter_mut().map(Block::projections).collect()
     }
 
-    /// This decoder without gradients, every weight laid out once more for passes over a few tokens:
-    /// for decoding, on devices that gain by it. Takes the memory of the weights a second time.
+    /// This decoder without gradients, every weight laid out once more for passes over a few tokens,
+    /// with what adapters add: for decoding, on devices that gain by it. Takes the memory of the
+    /// weights a second time.
     #[must_use]
     pub(crate) fn for_decoding(&self) -> Self {
         let mut decoder = self.valid();
+        decoder.merge_adapters();
         let Self { blocks, input_projection, output_projection, .. } = &mut decoder;
         let projections = blocks.iter_mut().flat_map(Block::projections);
         for projection in projections.chain(input_projection).chain(output_projection) {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Gradients, Tensor};
 
+use crate::lora::LoraPlan;
 use crate::projection::Projection;
 use crate::ragged::{Limits, RaggedStates, RowError, TokenRow};
 use crate::values;
@@ -41,6 +42,9 @@ pub struct Encoder {
     pooler: Option<Projection>,
     #[module(skip)]
     config: Arc<EncoderConfig>,
+    /// Which projections have adapters.
+    #[module(skip)]
+    pub(crate) adapters: Option<LoraPlan>,
 }
 
 impl Encoder {
@@ -57,6 +61,7 @@ impl Encoder {
             layers: (0..config.layers).map(|_| Layer::blank(config, device)).collect(),
             pooler: config.pooler.then(|| Projection::blank(d, d, true, device)),
             config: Arc::new(config.clone()),
+            adapters: None,
         }
     }
 

@@ -18,7 +18,6 @@ pub use head::{HeadConfig, Level};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use crate::lora::LoraPlan;
 use crate::ragged::{RaggedStates, RowError, TokenRow};
 use crate::trunk::Trunk;
 use head::Head;
@@ -28,9 +27,6 @@ use head::Head;
 pub struct MultiHead {
     trunk: Trunk,
     heads: Vec<Head>,
-    /// Which projections of the trunk have adapters.
-    #[module(skip)]
-    adapters: Option<LoraPlan>,
 }
 
 /// Heads without their trunk, for a module that holds the trunk itself.
@@ -108,14 +104,14 @@ impl MultiHead {
             }
         });
         let heads = heads.collect();
-        Ok(Self { trunk, heads, adapters: None })
+        Ok(Self { trunk, heads })
     }
 
     /// Heads that [`Self::into_parts`] took off, on the same trunk as it is now. A clone of a trunk
     /// shares its weights, and what it computes has their gradients.
     #[must_use]
     pub fn standing(trunk: Trunk, heads: TaskHeads) -> Self {
-        Self { trunk, heads: heads.heads, adapters: None }
+        Self { trunk, heads: heads.heads }
     }
 
     /// Trunk and heads, each on its own.

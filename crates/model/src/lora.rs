@@ -4,20 +4,21 @@
 //! The dense `a·b` is made where adapters are merged into the weights and nowhere else. Query, key and
 //! value each have adapters of their own, as in peft, though here they are one projection.
 
+mod networks;
 mod slots;
 
 use std::collections::{BTreeSet, HashMap};
 
-use burn::module::{Module, Param, ParamId};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::config::DecoderConfig;
 use crate::family::scheme;
 use crate::ops;
-use crate::projection::Projection;
-use crate::trunk::Trunk;
+use crate::projection;
 use crate::weights::layout::ParameterSource;
 use slots::Slot;
 pub(crate) use slots::Slots;
@@ -171,6 +172,17 @@ impl LoraConfig {
         }
     }
 
+    /// How many numbers adapters in every layer of a decoder have.
+    #[must_use]
+    pub fn parameter_count(&self, decoder: &DecoderConfig) -> usize {
+        let plan = LoraPlan { config: self.clone(), first_layer: 0 };
+        let sources = plan.parameters(&Slots::of_decoder(decoder));
+        let size = |source: &ParameterSource| {
+            source.shape.iter().fold(1, |size: usize, side| size.saturating_mul(*side))
+        };
+        sources.iter().map(size).fold(0, usize::saturating_add)
+    }
+
     fn scale(&self) -> f64 {
         let rank = self.rank as f64;
         self.alpha / if self.rslora { rank.sqrt() } else { rank }
@@ -268,20 +280,27 @@ const STREAM: u64 = u64::MAX;
 #[derive(Module, Debug)]
 pub(crate) struct Adapter {
     /// `[in, r]`.
-    a: Param<Tensor<2>>,
+    pub(crate) a: Param<Tensor<2>>,
     /// `[r, outputs]`.
-    b: Param<Tensor<2>>,
+    pub(crate) b: Param<Tensor<2>>,
     /// The first of the projection's outputs that it adds to.
     #[module(skip)]
-    first: usize,
+    pub(crate) first: usize,
     #[module(skip)]
-    scale: f64,
+    pub(crate) scale: f64,
 }
 
 impl Adapter {
     /// `[b, t, in]` to `[b, t, outputs]`, never through the dense product of the two.
     fn forward(&self, input: Tensor<3>) -> Tensor<3> {
         ops::linear(ops::linear(input, self.a.val(), None), self.b.val(), None) * self.scale
+    }
+
+    /// The same values in parameters of their own.
+    pub(crate) fn renewed(&self) -> Self {
+        let Self { a, b, first, scale } = self;
+        let (a, b) = (projection::renewed(a), projection::renewed(b));
+        Self { a, b, first: *first, scale: *scale }
     }
 
     /// `scale · a · b`, `[in, outputs]`.
@@ -320,61 +339,6 @@ fn side_by_side<const D: usize>(parts: Vec<(usize, Tensor<D>)>, outputs: usize) 
     }
     all.extend(last.and_then(|last| gap(&last, outputs - done)));
     Tensor::cat(all, D - 1)
-}
-
-impl Trunk {
-    /// Puts adapters beside the projections that `plan` chooses, with the values of
-    /// [`LoraPlan::parameters`] by their paths.
-    ///
-    /// # Errors
-    ///
-    /// [`LoraError`] where they do not fit.
-    pub(crate) fn attach(
-        &mut self,
-        plan: &LoraPlan,
-        values: &mut HashMap<String, Vec<f32>>,
-    ) -> Result<(), LoraError> {
-        let slots = self.slots();
-        plan.check(&slots)?;
-        let chosen = plan.chosen(&slots);
-        let (rank, scale, device) = (plan.config.rank, plan.config.scale(), self.device());
-        let layers = self.projections().into_iter().enumerate().skip(plan.first_layer);
-        for (layer, mut projections) in layers {
-            for (place, slot) in &chosen {
-                let path = slots.path(layer, slot.projection);
-                let mut matrix = |name: &str, shape: [usize; 2]| {
-                    let path = format!("{path}.adapters.{place}.{name}");
-                    leaf(values.remove(&path).unwrap_or_default(), shape, &device)
-                };
-                let adapter = Adapter {
-                    a: matrix("a", [slot.inputs, rank]),
-                    b: matrix("b", [rank, slot.outputs]),
-                    first: slot.first,
-                    scale,
-                };
-                if let Some(projection) = projections.get_mut(slot.projection) {
-                    projection.attach(adapter);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Folds every adapter into the weights beside it.
-    pub(crate) fn merge_adapters(&mut self) {
-        self.projections().into_iter().flatten().for_each(Projection::merge_adapters);
-    }
-}
-
-/// A matrix that records gradients where its device does.
-///
-/// # Panics
-///
-/// When there are not as many values as the shape has: [`LoraPlan::parameters`] names every path.
-fn leaf(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Param<Tensor<2>> {
-    let tensor = Tensor::<2>::from_data(TensorData::new(values, shape), device);
-    let tensor = if device.is_autodiff() { tensor.require_grad() } else { tensor };
-    Param::initialized(ParamId::new(), tensor)
 }
 
 #[cfg(test)]

@@ -62,13 +62,17 @@ impl Projection {
         self.adapters.clear();
     }
 
-    /// The same values in parameters of their own.
+    /// Forgets the adapters, and leaves the weight as it is.
+    pub(crate) fn drop_adapters(&mut self) {
+        self.adapters.clear();
+    }
+
+    /// The same values in parameters of their own, adapters included; nothing is laid out for decoding.
     pub(crate) fn renewed(&self) -> Self {
-        let bias = self.bias.as_ref();
         Self {
-            weight: Param::initialized(ParamId::new(), own(self.weight.val())),
-            bias: bias.map(|bias| Param::initialized(ParamId::new(), own(bias.val()))),
-            adapters: Vec::new(),
+            weight: renewed(&self.weight),
+            bias: self.bias.as_ref().map(renewed),
+            adapters: self.adapters.iter().map(Adapter::renewed).collect(),
             packed: None,
         }
     }
@@ -85,8 +89,16 @@ impl Projection {
     }
 }
 
+/// A parameter of its own with the same values.
+pub(crate) fn renewed<const D: usize>(param: &Param<Tensor<D>>) -> Param<Tensor<D>> {
+    Param::initialized(ParamId::new(), own(param.val()))
+}
+
 /// A leaf of its own, which records gradients where its device does.
 fn own<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
     let tensor = tensor.detach();
     if tensor.device().is_autodiff() { tensor.require_grad() } else { tensor }
 }
+
+#[cfg(test)]
+mod tests;

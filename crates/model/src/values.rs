@@ -38,9 +38,48 @@ impl ModuleMapper for Filler<'_> {
     }
 }
 
+/// Sets the parameters that `values` names, each as many numbers as it had, and leaves the others.
+pub(crate) fn refill<M: Module>(module: M, values: HashMap<String, Vec<f32>>) -> M {
+    module.map(&mut Refiller { values, path: Vec::new() })
+}
+
+struct Refiller {
+    values: HashMap<String, Vec<f32>>,
+    path: Vec<String>,
+}
+
+impl ModuleMapper for Refiller {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(values) = self.values.remove(&self.path.join(".")) else { return param };
+        let (before, is_trained) = (param.val(), param.is_require_grad());
+        let (shape, device) = (before.dims(), before.device());
+        let tensor = Tensor::<D>::from_data(TensorData::new(values, shape), &device);
+        let is_trained = is_trained && device.is_autodiff();
+        let tensor = if is_trained { tensor.require_grad() } else { tensor };
+        Param::initialized(param.id, tensor)
+    }
+}
+
 /// Every parameter's values.
 pub(crate) fn read(module: &impl Module) -> BTreeMap<String, Vec<f32>> {
-    let mut reader = Reader { gradients: None, path: Vec::new(), values: BTreeMap::new() };
+    read_some(module, &|_| true)
+}
+
+/// The values of the parameters whose paths are wanted.
+pub(crate) fn read_some(
+    module: &impl Module,
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> BTreeMap<String, Vec<f32>> {
+    let mut reader =
+        Reader { gradients: None, is_wanted, path: Vec::new(), values: BTreeMap::new() };
     module.visit(&mut reader);
     reader.values
 }
@@ -50,8 +89,12 @@ pub(crate) fn read_gradients(
     module: &impl Module,
     gradients: &Gradients,
 ) -> BTreeMap<String, Vec<f32>> {
-    let mut reader =
-        Reader { gradients: Some(gradients), path: Vec::new(), values: BTreeMap::new() };
+    let mut reader = Reader {
+        gradients: Some(gradients),
+        is_wanted: &|_| true,
+        path: Vec::new(),
+        values: BTreeMap::new(),
+    };
     module.visit(&mut reader);
     reader.values
 }
@@ -97,6 +140,7 @@ impl ModuleVisitor for Census {
 
 struct Reader<'a> {
     gradients: Option<&'a Gradients>,
+    is_wanted: &'a dyn Fn(&str) -> bool,
     path: Vec<String>,
     values: BTreeMap<String, Vec<f32>>,
 }
@@ -112,6 +156,10 @@ impl ModuleVisitor for Reader<'_> {
 
     #[expect(clippy::expect_used, reason = "a parameter is a float tensor, and f32 holds it")]
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let path = self.path.join(".");
+        if !(self.is_wanted)(&path) {
+            return;
+        }
         let tensor = match self.gradients {
             None => Some(param.val()),
             Some(gradients) => param.val().grad(gradients),
@@ -119,6 +167,6 @@ impl ModuleVisitor for Reader<'_> {
         let Some(tensor) = tensor else { return };
         let data = tensor.into_data();
         let values: Vec<f32> = data.try_into_vec_as().expect("a float tensor converts to f32");
-        self.values.insert(self.path.join("."), values);
+        self.values.insert(path, values);
     }
 }

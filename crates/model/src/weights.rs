@@ -14,8 +14,9 @@ pub mod safetensors;
 pub mod save;
 
 pub use error::WeightsError;
-pub use load::{Checkpoint, load};
-pub use save::save;
+pub use folder::holds_adapters;
+pub use load::{Checkpoint, load, load_adapted};
+pub use save::{save, save_adapted};
 
 /// Name and shape of a stored tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]

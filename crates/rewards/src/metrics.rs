@@ -39,7 +39,7 @@ mod ter;
 mod token_f1;
 mod tokenize;
 pub mod vader;
-mod wire;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;

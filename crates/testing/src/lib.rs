@@ -1,9 +1,10 @@
-//! What tests share: a byte tokenizer, tiny models, fixtures and named tolerances.
+//! What tests share: a byte tokenizer, tiny models, fixtures, named tolerances, tables of keys.
 //!
 //! A dev-dependency only. Crates below `model` and `data` cannot use it in their unit tests (they
 //! would meet two copies of their own types); their fixtures stand beside them.
 
 pub mod fixtures;
+pub mod flips;
 pub mod models;
 pub mod tokenizer;
 

@@ -26,7 +26,7 @@ use crate::ui::Ui;
 The folder holds config.json, model.safetensors and the tokenizer, as `transformers` loads them with
 AutoModelForCausalLM.from_pretrained(\"./imdb-model\"). Of a run of task heads one head is written, as
 AutoModelForSequenceClassification, AutoModelForTokenClassification or the like loads it. A run of both
-gives its language model, and a head by --task.")]
+gives its language model, and a head by --task. Adapters are merged into the weights.")]
 pub(crate) struct ExportArgs {
     /// The run directory, whose newest complete checkpoint is taken; or a checkpoint
     run_dir: PathBuf,
@@ -46,10 +46,13 @@ pub(crate) fn run(args: &ExportArgs, ui: &Ui) -> Result<()> {
         )));
     }
     let checkpoint = model::weights_path(from.clone())?;
-    let is_model = holds_language_model(&checkpoint) && args.task.is_none();
-    if is_model {
+    let has_tasks = checkpoint.join(TASKS).is_file();
+    // Heads or adapters lie beside the weights.
+    let is_more =
+        holds_language_model(&checkpoint) || (weights::holds_adapters(&checkpoint) && !has_tasks);
+    if is_more && args.task.is_none() {
         export_language_model(&checkpoint, to)?;
-    } else if checkpoint.join(TASKS).is_file() {
+    } else if has_tasks {
         export_head(&checkpoint, args.task.as_deref(), to)?;
     } else if args.task.is_some() {
         return Err(BadInput::error(format!(
@@ -67,7 +70,7 @@ pub(crate) fn run(args: &ExportArgs, ui: &Ui) -> Result<()> {
     Ok(writeln!(out, "{}", to.display())?)
 }
 
-/// Writes a language model without the heads that were trained beside it.
+/// Writes a language model without the heads that were trained beside it, adapters merged.
 fn export_language_model(checkpoint: &Path, to: &Path) -> Result<()> {
     let device = DeviceChoice::default().open()?;
     let decoder = weights::load(&Checkpoint::open(checkpoint)?, &device)?;

@@ -1,22 +1,20 @@
 //! A run of task heads from its configuration to its report.
 
-use std::io::Write;
-
 use anyhow::{Context, Result};
 use hybrid::config::{HeadsConfig, TaskConfig};
-use hybrid::heads::{HeadsParts, HeadsRun, TaskRows, TaskSources, TextLimit, example};
+use hybrid::heads::{HeadsParts, HeadsRun, TaskRows, TaskSources, example};
 use hybrid::run_dir::Environment;
 use hybrid_assets::Kind;
 use hybrid_data::config::Validation;
 use hybrid_data::load::Source;
-use hybrid_data::tokenizer::Tokenizer;
+use hybrid_data::tokenizer::{TextLimit, Tokenizer};
 use hybrid_model::Trunk;
-use hybrid_model::heads::{Freeze, ParameterCounts};
+use hybrid_model::heads::Freeze;
 use hybrid_rewards::RewardTree;
 
 use super::events::Events;
 use super::progress::{Plan, Progress};
-use super::{Finished, check_run_dir, parts};
+use super::{Finished, check_run_dir, parts, say_sizes};
 use crate::commands::assets;
 use crate::device::{self, DeviceChoice};
 use crate::interrupt;
@@ -91,17 +89,6 @@ fn read_task(
     Ok(rows)
 }
 
-/// Says how much is trained, where that is not all.
-fn say_sizes(config: &HeadsConfig, counts: ParameterCounts, ui: &Ui) -> Result<()> {
-    let ParameterCounts { trained, all } = counts;
-    if ui.quiet || (config.model.lora.is_none() && config.model.freeze == Freeze::Nothing) {
-        return Ok(());
-    }
-    let share = 100.0 * trained as f64 / all.max(1) as f64;
-    let text = format!("training {trained} of {all} parameters ({share:.2} %)");
-    writeln!(std::io::stderr().lock(), "{text}").context("cannot write to stderr")
-}
-
 /// Does the run and writes its report.
 ///
 /// # Errors
@@ -119,7 +106,9 @@ pub(crate) fn run(
     // While it is still loading, Ctrl-C ends the program: there is nothing to save.
     interrupt::listen(ui)?;
     let run = HeadsRun::open(parts, resume)?;
-    say_sizes(&config, run.trainer().model().counts(), ui)?;
+    if config.model.lora.is_some() || config.model.freeze != Freeze::Nothing {
+        say_sizes(run.trainer().model().counts(), ui)?;
+    }
     let done = run.trainer().counters().steps;
     let dir = &config.output.dir;
     let events = config.output.tensorboard.then(|| Events::open(dir, resume.then_some(done + 1)));

@@ -7,27 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
 
+use hybrid_testing::flips::{Flip, alone, flip};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{hybrid, model_name};
-
-/// A key, what is set beside it for it to have a meaning, and to what it changes. `null` takes a key
-/// out.
-struct Flip {
-    key: &'static str,
-    beside: Value,
-    to: Value,
-}
-
-fn flip(key: &'static str, beside: Value, to: Value) -> Flip {
-    Flip { key, beside, to }
-}
-
-/// A key that means something by itself.
-fn alone(key: &'static str, to: Value) -> Flip {
-    flip(key, json!({}), to)
-}
 
 /// A run of four steps that has every kind of thing in it.
 fn base() -> Value {
@@ -64,6 +48,11 @@ fn model_flips() -> Vec<Flip> {
         alone("model.init.intermediate_size", json!(48)),
         alone("model.init.context", json!(48)),
         alone("model.init.tie_embeddings", json!(false)),
+        alone("model.lora", json!({})),
+        flip("model.lora.rank", json!({"model.lora": {}}), json!(4)),
+        flip("model.lora.alpha", json!({"model.lora": {}}), json!(4.0)),
+        flip("model.lora.targets", json!({"model.lora": {}}), json!(["query"])),
+        flip("model.lora.rslora", json!({"model.lora": {}}), json!(true)),
     ]
 }
 
@@ -326,7 +315,8 @@ fn record_flips() -> Vec<Flip> {
     ]
 }
 
-/// Puts `value` at a dotted path, where tables are made and numbers are places in a list.
+/// Puts `value` at a dotted path, where tables are made and numbers are places in a list. `null` takes a
+/// key out.
 fn set(config: &mut Value, path: &str, value: &Value) {
     let (first, rest) =
         path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
@@ -343,38 +333,32 @@ fn set(config: &mut Value, path: &str, value: &Value) {
     }
 }
 
-impl Flip {
-    fn before(&self) -> Value {
-        let mut config = base();
-        for (path, value) in self.beside.as_object().unwrap() {
-            set(&mut config, path, value);
-        }
-        config
-    }
+fn before(flip: &Flip) -> Value {
+    flip.before(base(), set)
+}
 
-    fn after(&self) -> Value {
-        let mut config = self.before();
-        match self.key {
-            // One of the two is given, never both.
-            "model.base" => set(&mut config, "model", &json!({"base": self.to})),
-            "ppo.kl.kind" => set(&mut config, "ppo.kl", &self.to),
-            "phase.kind" => set(&mut config, "phase.0.kind", &self.to),
-            "phase.steps" => set(&mut config, "phase.0.steps", &self.to),
-            "phase.mix" | "phase.curriculum" => {
-                set(&mut config, "phase.1.sft_steps", &Value::Null);
-                set(&mut config, "phase.1.ppo_steps", &Value::Null);
-                set(&mut config, &self.key.replace("phase", "phase.1"), &self.to);
-            }
-            key if key.starts_with("phase.until") => {
-                set(&mut config, &key.replace("phase", "phase.0"), &self.to);
-            }
-            key if key.starts_with("phase.") => {
-                set(&mut config, &key.replace("phase", "phase.1"), &self.to);
-            }
-            key => set(&mut config, key, &self.to),
+fn after(flip: &Flip) -> Value {
+    let (mut config, Flip { key, to, .. }) = (before(flip), flip);
+    match *key {
+        // One of the two is given, never both.
+        "model.base" => set(&mut config, "model", &json!({"base": to})),
+        "ppo.kl.kind" => set(&mut config, "ppo.kl", to),
+        "phase.kind" => set(&mut config, "phase.0.kind", to),
+        "phase.steps" => set(&mut config, "phase.0.steps", to),
+        "phase.mix" | "phase.curriculum" => {
+            set(&mut config, "phase.1.sft_steps", &Value::Null);
+            set(&mut config, "phase.1.ppo_steps", &Value::Null);
+            set(&mut config, &key.replace("phase", "phase.1"), to);
         }
-        config
+        key if key.starts_with("phase.until") => {
+            set(&mut config, &key.replace("phase", "phase.0"), to);
+        }
+        key if key.starts_with("phase.") => {
+            set(&mut config, &key.replace("phase", "phase.1"), to);
+        }
+        key => set(&mut config, key, to),
     }
+    config
 }
 
 /// What a run said and left behind, times taken out: what it printed, its records, the names of its
@@ -476,6 +460,7 @@ fn documented() -> BTreeSet<String> {
         }
     }
     let optional = [
+        "model.lora",
         "phase.mix",
         "phase.mix.sft_coef",
         "phase.curriculum",
@@ -520,11 +505,10 @@ fn every_key_changes_what_a_run_does_or_leaves() {
     let work = || {
         loop {
             let Some(flip) = next.lock().unwrap().next() else { return };
-            let (before, after) = (cached(&flip.before()), trace(&flip.after()));
-            let starts = before.said.0 == 0 || flip.key == "train.on_non_finite";
-            if !starts || before == after {
-                let what =
-                    format!("{}: before {:?}, after {:?}", flip.key, before.said, after.said);
+            let (was, is) = (cached(&before(flip)), trace(&after(flip)));
+            let starts = was.said.0 == 0 || flip.key == "train.on_non_finite";
+            if !starts || was == is {
+                let what = format!("{}: before {:?}, after {:?}", flip.key, was.said, is.said);
                 problems.lock().unwrap().push(what);
             }
         }

@@ -117,6 +117,47 @@ fn heads_are_trained_asked_and_exported() {
     assert!(!Path::new(&other).exists());
 }
 
+#[test]
+fn a_head_as_a_reward_reads_what_predict_reads() {
+    let bench = Bench::new();
+    let (file, run) = (bench.place("run.toml"), bench.place("run"));
+    let set = ["--set", "train.truncation_side=left", "--set", "phase[0].steps=20"];
+    let trained = hybrid(&[&["train", &file][..], &set].concat());
+    assert_eq!(trained.code, 0, "{}", trained.stderr);
+    // More than the 32 tokens that the run reads, the last 32 and the last four of them, and none.
+    let long = format!("{}{}yes", "yes ".repeat(8), "no ".repeat(11));
+    let texts = [long.as_str(), &long[long.len() - 32..], &long[long.len() - 4..], ""];
+    let asked: String = texts.iter().map(|text| format!("{}\n", json!({ "text": text }))).collect();
+    let said: Vec<f64> = hybrid_fed(&["predict", &run, "--task", "mood"], &asked)
+        .json_lines()
+        .iter()
+        .map(|line| line["probabilities"]["good"].as_f64().unwrap())
+        .collect();
+    let rows: String =
+        texts.iter().map(|text| format!("{}\n", json!({ "response": text }))).collect();
+    let scores = |more: serde_json::Value| -> Vec<f64> {
+        let mut spec =
+            json!({ "type": "classifier", "model": run, "task": "mood", "label": "good" });
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let scored = hybrid_fed(&["reward", "--spec", &spec.to_string()], &rows);
+        assert_eq!(scored.code, 0, "{}", scored.stderr);
+        let score = |line: &str| -> f64 {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["score"].as_f64().unwrap()
+        };
+        scored.stdout.lines().map(score).collect()
+    };
+    let near = |a: f64, b: f64| (a - b).abs() < 1e-5;
+    let own = scores(json!({}));
+    assert_eq!(own.len(), 4);
+    assert!(own.iter().zip(&said).all(|(score, said)| near(*score, *said)), "{own:?} {said:?}");
+    assert!(near(own[0], own[1]), "its beginning is cut: {own:?}");
+    assert!(!near(own[0], own[2]), "but not more than that: {own:?}");
+    // What the spec says comes first: all of the text, or the last four tokens.
+    let (all, few) = (scores(json!({ "max_length": 80 })), scores(json!({ "max_length": 4 })));
+    assert!(!near(all[0], own[0]) && near(all[1], own[1]), "{all:?} {own:?}");
+    assert!(few[..3].iter().all(|score| near(*score, own[2])), "{few:?} {own:?}");
+}
+
 /// What makes [`RUN`] one of a language model, too.
 const BESIDE: [&str; 7] = [
     "data={train = \"DIR/said.jsonl\", validation = 4}",

@@ -253,6 +253,33 @@ fn a_check_prints_the_run_file_it_would_follow() {
 }
 
 #[test]
+fn adapters_of_a_language_model_are_trained_and_merged_on_export() {
+    let task = Task::new();
+    let lora = ["--set", "model.lora={ rank = 4 }", "--set", "optim.lr=2e-2"];
+    let trained = task.hybrid(&[&["train", "DIR/run.toml"][..], &lora].concat());
+    assert_eq!(trained.code, 0, "{}", trained.stderr);
+    // Queries and values of two layers, 16 to 16, of rank 4.
+    let expected = format!("training 512 of {} parameters (", 11_744 + 512);
+    assert!(trained.stderr.contains(&expected), "{}", trained.stderr);
+
+    let (run, out) = (task.path("run"), task.path("out"));
+    assert_eq!(hybrid(&["export", &run, &out]).data(), format!("{out}\n"));
+    let config = std::fs::read_to_string(Path::new(&out).join("config.json")).unwrap();
+    assert!(config.contains("GPT2LMHeadModel") && !config.contains("hybrid_"), "{config}");
+    // Whatever reads the run reads the adapters.
+    let written = ["--prompt", "row 3:", "--max-new-tokens", "6", "--greedy", "--json"];
+    let said = |model: &str| hybrid(&[&["generate", model][..], &written].concat()).data();
+    assert_eq!(said(&run), said(&out));
+    let mean = hybrid(&["merge", &run, &run, "--output", &task.path("mean")]).bad_input();
+    assert!(mean.contains("holds adapters beside its weights"), "{mean}");
+
+    let gate = ["--set", "model.lora={ targets = [\"gate\"] }", "--set", "output.dir=DIR/gate"];
+    let refused = task.refused(&[&["train", "DIR/run.toml"][..], &gate].concat());
+    assert!(refused.contains("`model.lora`") && refused.contains("`gate`"), "{refused}");
+    assert!(!Path::new(&task.path("gate")).exists());
+}
+
+#[test]
 fn ctrl_c_finishes_the_step_and_saves() {
     let task = Task::new();
     let steps = ["--set", "phase[0].steps=100000", "--set", "output.save_every=0"];

@@ -23,7 +23,8 @@ impl Tokenizer {
     ///
     /// What is too long loses its end, or its beginning where `truncation_side` is `left`. Of a pair
     /// the longer text is cut down to the shorter one, then both alike. Special tokens are never
-    /// cut: a `limit` below their number is exceeded.
+    /// cut: a `limit` below their number is exceeded. Where there is no token at all, one
+    /// [`Tokenizer::stand_in`] is the row.
     ///
     /// # Errors
     ///
@@ -49,8 +50,14 @@ impl Tokenizer {
         };
         let (first, second) = truncate_encodings(first, second, &cut).map_err(failed)?;
         let whole = self.inner.post_process(first, second, true).map_err(failed)?;
-        let types = if self.gives_types() { whole.get_type_ids().to_vec() } else { Vec::new() };
-        Ok(Segments { ids: whole.get_ids().to_vec(), types })
+        let (mut ids, mut types) = (whole.get_ids().to_vec(), whole.get_type_ids().to_vec());
+        if ids.is_empty() {
+            (ids, types) = (vec![self.stand_in()], vec![0]);
+        }
+        if !self.gives_types() {
+            types.clear();
+        }
+        Ok(Segments { ids, types })
     }
 
     /// The most tokens that the tokenizer's model reads, by `model_max_length`; `None` where that is

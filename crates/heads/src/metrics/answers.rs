@@ -45,6 +45,79 @@ pub fn score_answer(predicted: &str, answers: &[impl AsRef<str>]) -> (bool, f64)
     (exact, f1)
 }
 
+/// A question with its best answer, given or not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Doubt {
+    /// By how much the score of *no answer* exceeds that of the best answer; infinite where there is
+    /// nothing to answer with.
+    pub margin: f64,
+    /// F1 of the best answer.
+    pub answered: f64,
+    /// F1 of saying that there is none.
+    pub silent: f64,
+}
+
+/// From which margin on to say that there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NoneThreshold {
+    /// A margin above it says that there is none; one that equals it does not.
+    pub none_above: f64,
+    /// Mean F1 of the questions by it.
+    pub f1: f64,
+}
+
+impl NoneThreshold {
+    /// The threshold by which these questions have the best mean F1, as the `best_f1_thresh` of
+    /// SQuAD 2's evaluation script; `None` without questions.
+    ///
+    /// All between two margins are as good. Of those that are best 0 is taken, which is what is
+    /// taken where nothing was measured, if it is among them, and else the middle between the two
+    /// (the script takes the lower end, which an answer a little less sure would not pass). Measured
+    /// on questions on which it was chosen, the F1 is one of the best case.
+    #[must_use]
+    pub fn best(questions: &[Doubt]) -> Option<Self> {
+        let mut sorted: Vec<&Doubt> = questions.iter().filter(|it| it.margin.is_finite()).collect();
+        sorted.sort_by(|a, b| a.margin.total_cmp(&b.margin));
+        // Nothing is answered at first, then one question after the other; equal ones together.
+        let mut sum: f64 = questions.iter().map(|it| it.silent).sum();
+        let mut low = f64::NEG_INFINITY;
+        let mut cuts = Vec::new();
+        for equal in sorted.chunk_by(|a, b| a.margin.total_cmp(&b.margin).is_eq()) {
+            let high = equal.first().map_or(f64::INFINITY, |it| it.margin);
+            cuts.push((sum, low, high));
+            sum += equal.iter().map(|it| it.answered - it.silent).sum::<f64>();
+            low = high;
+        }
+        cuts.push((sum, low, f64::INFINITY));
+        let most = cuts.iter().map(|cut| cut.0).fold(f64::NEG_INFINITY, f64::max);
+        let is_best = |cut: &&(f64, f64, f64)| cut.0 >= most - ROUNDING;
+        let mut best = cuts.iter().filter(is_best);
+        let chosen = best.clone().find(|cut| holds_zero(cut.1, cut.2)).or_else(|| best.next())?;
+        if questions.is_empty() {
+            return None;
+        }
+        let (sum, low, high) = *chosen;
+        Some(Self { none_above: between(low, high), f1: sum / questions.len() as f64 })
+    }
+}
+
+/// What sums of shares may lose by their order.
+const ROUNDING: f64 = 1e-9;
+
+fn holds_zero(low: f64, high: f64) -> bool {
+    low <= 0.0 && 0.0 < high
+}
+
+/// A number of at least `low` and below `high`, finite.
+fn between(low: f64, high: f64) -> f64 {
+    match (low.is_finite(), high.is_finite()) {
+        _ if holds_zero(low, high) => 0.0,
+        (true, true) => low.midpoint(high).min(high.next_down()),
+        (false, true) => high.next_down(),
+        _ => low,
+    }
+}
+
 impl AnswerScores {
     /// Of predictions and, for each question, its possible answers; an empty list where the text
     /// holds none.

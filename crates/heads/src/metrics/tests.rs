@@ -1,4 +1,5 @@
 use hybrid_testing::fixtures::golden_json;
+use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
@@ -52,6 +53,57 @@ fn classes_are_scored_as_scikit_learn_does() {
             found.counts().iter().flat_map(|counts| flat(&counts.scores())).collect();
         assert_near(&each, &numbers(&case["each"]), SAME, name);
     }
+}
+
+proptest! {
+    /// Every threshold is tried, by what it means.
+    #[test]
+    fn no_threshold_of_no_answer_is_better(
+        rows in prop::collection::vec((-6..6_i32, 0..4_u32, any::<bool>(), 0..9_u32), 1..12),
+    ) {
+        let questions: Vec<Doubt> = rows
+            .iter()
+            .map(|(margin, f1, has_answer, kind)| Doubt {
+                margin: if *kind == 0 { f64::INFINITY } else { f64::from(*margin) / 2.0 },
+                answered: if *has_answer { f64::from(*f1) / 3.0 } else { 0.0 },
+                silent: f64::from(u8::from(!has_answer)),
+            })
+            .collect();
+        let f1 = |above: f64| {
+            let of = |it: &Doubt| if it.margin > above { it.silent } else { it.answered };
+            questions.iter().map(of).sum::<f64>() / questions.len() as f64
+        };
+        let found = NoneThreshold::best(&questions).unwrap();
+        let tried = (-40..40).map(|step| f1(f64::from(step) / 8.0));
+        let best = tried.fold(f64::NEG_INFINITY, f64::max);
+        prop_assert!((found.f1 - best).abs() < 1e-9, "{found:?}, {best} is possible");
+        prop_assert!((f1(found.none_above) - best).abs() < 1e-9, "{found:?}");
+        if (f1(0.0) - best).abs() < 1e-9 {
+            prop_assert!(found.none_above == 0.0, "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_threshold_lies_between_what_is_answered_and_what_is_not() {
+    let question = |margin, has_answer: bool| Doubt {
+        margin,
+        answered: f64::from(u8::from(has_answer)),
+        silent: f64::from(u8::from(!has_answer)),
+    };
+    let best = |rows: &[Doubt]| NoneThreshold::best(rows).unwrap();
+    let found = best(&[question(5.0, false), question(2.0, true), question(1.0, true)]);
+    assert_eq!(found, NoneThreshold { none_above: 3.5, f1: 1.0 });
+    // Zero where it is as good.
+    let untuned = NoneThreshold { none_above: 0.0, f1: 1.0 };
+    assert_eq!(best(&[question(5.0, false), question(-2.0, true)]), untuned);
+    // Neither end is open.
+    let answered = NoneThreshold { none_above: 3.0, f1: 1.0 };
+    assert_eq!(best(&[question(3.0, true)]), answered);
+    let silent = best(&[question(-3.0, false)]);
+    assert!(silent.none_above < -3.0 && silent.none_above.is_finite());
+    assert!((silent.f1 - 1.0).abs() < 1e-12);
+    assert_eq!(NoneThreshold::best(&[]), None);
 }
 
 #[test]

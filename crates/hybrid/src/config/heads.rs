@@ -7,6 +7,7 @@ mod task;
 
 use std::path::PathBuf;
 
+use hybrid_data::tokenizer::{TextLimit, TruncationSide};
 use hybrid_heads::balance::{LevelOrder, Mixing, Weighting};
 use hybrid_model::heads::Freeze;
 use hybrid_model::lora::LoraConfig;
@@ -16,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use super::check::{Problem, chain};
 use super::error::{ConfigError, Place};
 use super::train::OnNonFinite;
-use crate::heads::{TextLimit, TruncationSide};
 
 pub use task::{ClassWeights, FeedbackConfig, NeutralData, PairsData, TaskConfig, TaskData};
 

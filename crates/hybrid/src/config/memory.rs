@@ -3,7 +3,7 @@
 use std::fmt;
 
 use hybrid_model::config::DecoderConfig;
-use hybrid_ppo::config::Critic;
+use hybrid_ppo::config::{Critic, ReferenceConfig};
 use serde_json::Value;
 
 use super::{MemoryUse, PhaseConfig, RunConfig};
@@ -44,23 +44,30 @@ pub fn estimate(run: &RunConfig, decoder: &DecoderConfig) -> MemoryEstimate {
     let trunks =
         if has_ppo && run.ppo.needs_values() && run.ppo.critic == Critic::Separate { 2 } else { 1 };
     let value_head = if has_ppo { count(decoder.hidden_size).saturating_add(1) } else { 0 };
-    let parameters = trunk.saturating_mul(trunks).saturating_add(value_head);
-    let weights = parameters.saturating_mul(F32);
+    let adapters = run.model.lora.as_ref().map(|lora| count(lora.parameter_count(decoder)));
+    // Adapters are trained beside weights that everything shares.
+    let trained = adapters.unwrap_or(trunk).saturating_mul(trunks).saturating_add(value_head);
+    let weights = match adapters {
+        Some(_) => trunk.saturating_add(trained),
+        None => trained,
+    };
+    let weights = weights.saturating_mul(F32);
 
     let rows = if has_ppo { run.ppo.minibatch_size } else { run.train.batch_size };
     let is_supervised = run.has_sft() || run.has_heads();
     let rows = rows.max(if is_supervised { run.train.batch_size } else { 0 });
     let length = run.train.max_length.min(decoder.max_positions);
     let micro_batch = run.train.micro_batch.sequences(run.train.max_length, rows);
+    let gradient = trained.saturating_mul(F32);
     let added = match run.train.memory {
         _ if micro_batch >= rows => 0,
-        MemoryUse::Normal => weights,
-        MemoryUse::Low => largest_part(decoder).saturating_mul(F32),
+        MemoryUse::Normal => gradient,
+        MemoryUse::Low => largest_part(decoder).saturating_mul(F32).min(gradient),
     };
-    let gradients = weights.saturating_add(added);
+    let gradients = gradient.saturating_add(added);
 
     let states = if has_ppo && is_supervised && !run.train.shared_optimizer { 2.0 } else { 1.0 };
-    let optimizer = (parameters as f64 * state_bytes(run) * states) as u64;
+    let optimizer = (trained as f64 * state_bytes(run) * states) as u64;
     let references = if has_ppo { count(reference_models(run)) } else { 0 };
     let reference = trunk.saturating_mul(F32).saturating_mul(references);
 
@@ -77,10 +84,16 @@ pub fn estimate(run: &RunConfig, decoder: &DecoderConfig) -> MemoryEstimate {
     MemoryEstimate { weights, gradients, optimizer, reference, activations, kv_cache, total }
 }
 
-/// The most frozen models that any phase measures KL against.
+/// The most frozen models that any phase measures KL against, but for those that share the weights
+/// of a policy with adapters.
 fn reference_models(run: &RunConfig) -> usize {
-    let of_phase =
-        |phase: &PhaseConfig| phase.reference.as_ref().unwrap_or(&run.ppo.reference).parts().len();
+    let is_own = |part: &(ReferenceConfig, f64)| {
+        run.model.lora.is_none() || matches!(part.0, ReferenceConfig::Model(_))
+    };
+    let of_phase = |phase: &PhaseConfig| {
+        let reference = phase.reference.as_ref().unwrap_or(&run.ppo.reference);
+        reference.parts().iter().filter(|part| is_own(part)).count()
+    };
     run.phase.iter().filter(|phase| phase.has_ppo()).map(of_phase).max().unwrap_or(0)
 }
 

@@ -1,6 +1,7 @@
 //! The `[model]` table: a model to start from, or the sizes of a new one.
 
 use hybrid_model::init::InitConfig;
+use hybrid_model::lora::{LoraConfig, LoraError};
 use serde::{Deserialize, Serialize};
 
 use super::check::Problem;
@@ -10,7 +11,7 @@ use super::check::Problem;
 pub const BYTE_TOKENIZER: &str = "byte";
 
 /// The model that is trained: exactly one of `base` and `init`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelConfig {
     /// A model to start from: a folder, a `.gguf` file, a run directory, `hf:owner/name`, or a name
@@ -20,6 +21,12 @@ pub struct ModelConfig {
     /// The sizes of a new model, trained from scratch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<InitSection>,
+    /// Trains low-rank matrices beside the projections, and none of the model's own weights: `{}` or
+    /// `{ rank = 8, alpha = 16.0 }`. The value head, task heads and a separate critic's own head are
+    /// trained beside them. A checkpoint keeps both apart; what is exported or merged has them in its
+    /// weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora: Option<LoraConfig>,
 }
 
 /// The sizes of a new model and its tokenizer. Weights are drawn from the run's seed.
@@ -109,6 +116,10 @@ impl InitSection {
 
 impl ModelConfig {
     pub(super) fn validate(&self) -> Result<(), Problem> {
+        if let Some(lora) = &self.lora {
+            let wrong = |error: LoraError| Problem::in_section("model.lora", &error.to_string());
+            lora.validate().map_err(wrong)?;
+        }
         match (&self.base, &self.init) {
             (Some(base), None) if base.trim().is_empty() => {
                 Err(Problem::range("model.base", "blank", "a path or a name"))

@@ -310,6 +310,30 @@ fn wrong_overrides_are_named() {
 }
 
 #[test]
+fn adapters_of_a_language_model_are_checked() {
+    let with = |lora: &str| {
+        SMALL.replacen(
+            "model.base = \"m\"",
+            &format!("model = {{ base = \"m\", lora = {lora} }}"),
+            1,
+        )
+    };
+    assert!(good(SMALL).model.lora.is_none());
+    let given = good(&with("{ rank = 2, targets = [\"out\"] }")).model.lora.unwrap();
+    assert_eq!((given.rank, given.alpha, given.rslora), (2, 16.0, false));
+    for (lora, expected) in [
+        ("{ rank = 0 }", "`model.lora.rank` is 0"),
+        ("{ alpha = -1.0 }", "`model.lora.alpha` is -1"),
+        ("{ targets = [] }", "`model.lora.targets` is empty"),
+        ("{ targets = [\"quary\"] }", "did you mean `query`"),
+        ("{ r = 8 }", "`model.lora.r` is not known"),
+    ] {
+        let said = error(&with(lora));
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_bad_input() {
     let error = load(Path::new("no/such/run.toml"), &[]).expect_err("no file");
     assert!(error.is_bad_input());

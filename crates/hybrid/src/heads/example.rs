@@ -1,6 +1,7 @@
 //! Rows of files to token rows and targets.
 
 mod answers;
+mod articles;
 mod columns;
 mod pairs;
 
@@ -8,18 +9,19 @@ use std::ops::Range;
 
 use hybrid_data::config::Validation;
 use hybrid_data::load::Source;
-use hybrid_data::reader::{ReadOptions, read_rows};
+use hybrid_data::reader::{ReadOptions, Row, read_rows};
 use hybrid_data::select::{holdout, shuffle, split};
-use hybrid_data::tokenizer::Tokenizer;
+use hybrid_data::tokenizer::{TextLimit, Tokenizer};
 use hybrid_data::view::View;
 use hybrid_heads::span::TokenSpan;
 use hybrid_heads::{LabelSet, TaskKind};
 use hybrid_model::TokenRow;
 
 use super::spans::{self, SpanReading};
-use super::task::{Task, TextLimit};
+use super::task::Task;
 use crate::config::{NeutralData, TaskConfig};
 use crate::error::HybridError;
+use articles::Question;
 use columns::{Raw, RawTarget};
 
 /// The files of a task.
@@ -203,14 +205,25 @@ fn rows_of(config: &TaskConfig, sources: &[Source]) -> Result<Vec<Raw>, HybridEr
     let mut found = Vec::new();
     for source in sources {
         for row in read_rows(&source.paths, &ReadOptions::default())? {
-            let row = row?;
-            if source.view.sees(&row.columns) && own.sees(&row.columns) {
-                let seen = |text: String| own.text(source.view.text(text));
-                found.push(columns::read(config, &row, seen)?);
+            for question in asked(config, row?)? {
+                let row = &question.row;
+                if source.view.sees(&row.columns) && own.sees(&row.columns) {
+                    let seen = |text: String| own.text(source.view.text(text));
+                    let read = columns::read(config, row, seen);
+                    found.push(read.map_err(|error| question.within(error))?);
+                }
             }
         }
     }
     Ok(found)
+}
+
+/// The questions of a row, where the head answers any; other rows as they are.
+fn asked(config: &TaskConfig, row: Row) -> Result<Vec<Question>, HybridError> {
+    if spans::is_span(config.kind) {
+        return articles::questions(&config.data, row);
+    }
+    Ok(vec![Question::from(row)])
 }
 
 /// Texts of which no label holds.
@@ -258,7 +271,8 @@ fn task(config: &TaskConfig, train: &[Raw], limit: TextLimit) -> Result<Task, Hy
         )));
     }
     let separator = config.data.prompt.as_ref().map(|_| "\n".to_owned());
-    let reading = SpanReading { overlap: config.overlap, max_answer: config.max_answer };
+    let reading =
+        SpanReading { overlap: config.overlap, max_answer: config.max_answer, none_above: None };
     Ok(Task {
         name: config.task.clone(),
         kind: config.kind,

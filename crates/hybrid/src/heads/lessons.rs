@@ -19,6 +19,7 @@ use super::feedback::{Feedback, Rewarded};
 use super::forward::{Features, Said, passes, read, token_rows};
 use super::loss::Criterion;
 use super::measure;
+use super::spans::SpanReading;
 use super::surgery;
 use super::task::Task;
 use crate::config::{MixingConfig, TaskConfig};
@@ -260,8 +261,9 @@ impl Lessons {
         Ok(shares)
     }
 
-    /// Gives reward models the scale of their held-out texts.
-    pub(crate) fn set_scales(
+    /// Gives reward models the scale of their held-out texts, and heads of kind `span_or_none` the
+    /// threshold of theirs.
+    pub(crate) fn settle(
         &mut self,
         model: &MultiHead,
         rows: &[TaskRows],
@@ -272,6 +274,12 @@ impl Lessons {
                 let held_out = &rows.held_out;
                 let scale = measure::scale(model, head, task, held_out, self.micro_tokens)?;
                 learnt.task.scale = scale;
+            }
+            if let Some(reading) = learnt.task.span {
+                let size = self.micro_tokens;
+                let none_above =
+                    measure::none_above(model, head, &learnt.task, &rows.held_out, size)?;
+                learnt.task.span = Some(SpanReading { none_above, ..reading });
             }
         }
         Ok(())

@@ -151,6 +151,27 @@ pub fn scale(
     Ok((deviation > 0.0 && deviation.is_finite()).then_some(Scale { mean, deviation }))
 }
 
+/// The threshold of *no answer* by which `examples` have the best F1; `None` of heads whose answers
+/// are always there, and without examples.
+///
+/// # Errors
+///
+/// [`HybridError`] for a row that the model cannot read.
+pub fn none_above(
+    model: &MultiHead,
+    head: usize,
+    task: &Task,
+    examples: &[Example],
+    micro_tokens: usize,
+) -> Result<Option<f64>, HybridError> {
+    if task.kind != TaskKind::SpanOrNone {
+        return Ok(None);
+    }
+    let rows: Vec<&TextRow> = examples.iter().flat_map(|example| &example.rows).collect();
+    let said = logits(model, head, task, &rows, micro_tokens)?;
+    Ok(spans::none_threshold(task, &said, examples)?.map(|found| found.none_above))
+}
+
 pub(super) type Found = Vec<(&'static str, Option<f64>)>;
 
 fn classes(task: &Task, said: &[Vec<f32>], examples: &[Example]) -> Result<Found, HybridError> {

@@ -167,7 +167,7 @@ impl HeadsRun {
             }
         }
         let after = self.measure("after", observer)?;
-        self.trainer.scale_rewards(self.feed.rows())?;
+        self.trainer.settle(self.feed.rows())?;
         self.state.after = after.clone().into_iter().collect();
         self.state.finished = true;
         self.save(observer)?;

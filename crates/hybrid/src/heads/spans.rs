@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_heads::TaskKind;
 use hybrid_heads::losses::{HeadLoss, span_cross_entropy};
-use hybrid_heads::metrics::AnswerScores;
+use hybrid_heads::metrics::{AnswerScores, Doubt, NoneThreshold, score_answer};
 use hybrid_heads::span::{SpanOptions, SpanPrediction, TokenSpan, best_span};
 use serde::{Deserialize, Serialize};
 
@@ -17,13 +17,17 @@ use super::task::Task;
 use crate::error::HybridError;
 
 /// How a head of spans reads, and what it may answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SpanReading {
     /// Tokens that two windows of a long context share.
     pub overlap: usize,
     /// Most tokens of an answer.
     pub max_answer: usize,
+    /// By how much the sum of logits of *no answer* must exceed that of the best answer to be taken:
+    /// the threshold of the best F1 of the held-out questions, once a run has ended. Absent is 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub none_above: Option<f64>,
 }
 
 /// What a head says of a question.
@@ -124,15 +128,53 @@ pub(super) fn loss(said: &Said, examples: &[&Example]) -> Result<HeadLoss, Hybri
 /// The best answer over all windows of a context, of which the head said `said`.
 ///
 /// As in BERT's baseline for SQuAD 2, a context holds no answer where even the window that is least
-/// sure of that gives it a larger sum of logits than any window gives an answer.
+/// sure of that gives it a larger sum of logits than any window gives an answer, by more than
+/// [`SpanReading::none_above`].
 pub(super) fn best(
     task: &Task,
     rows: &[&TextRow],
     said: &[&[f32]],
     context: &str,
 ) -> Result<Answer, HybridError> {
+    Ok(candidates(task, rows, said, context)?.decided(task))
+}
+
+/// The best answer of a context, given or not, and what speaks against one.
+struct Candidates {
+    /// The answer with its sum of logits; `None` where there is no token to answer with.
+    best: Option<(f64, Answer)>,
+    /// The least sum of logits of no answer, with its probability.
+    none: Option<(f64, f64)>,
+}
+
+impl Candidates {
+    /// By how much no answer has the larger sum.
+    fn margin(&self) -> f64 {
+        match (&self.best, self.none) {
+            (Some((score, _)), Some((none, _))) => none - score,
+            (Some(_), None) => f64::NEG_INFINITY,
+            (None, _) => f64::INFINITY,
+        }
+    }
+
+    fn decided(self, task: &Task) -> Answer {
+        let above = task.span.and_then(|reading| reading.none_above).unwrap_or(0.0);
+        let is_given = task.kind == TaskKind::Span || self.margin() <= above;
+        let none = self.none.map_or(0.0, |(_, probability)| probability);
+        match self.best {
+            Some((_, answer)) if is_given => answer,
+            _ => Answer { bytes: None, probability: none },
+        }
+    }
+}
+
+fn candidates(
+    task: &Task,
+    rows: &[&TextRow],
+    said: &[&[f32]],
+    context: &str,
+) -> Result<Candidates, HybridError> {
     let mut best: Option<(f64, Answer)> = None;
-    // Its sum of logits and its probability.
     let mut none: Option<(f64, f64)> = None;
     for (row, logits) in rows.iter().zip(said) {
         let side =
@@ -151,12 +193,7 @@ pub(super) fn best(
             best = Some((score, Answer { bytes, probability: probability(span) }));
         }
     }
-    let (none_score, none) = none.unwrap_or((f64::NEG_INFINITY, 0.0));
-    let nothing = Answer { bytes: None, probability: none };
-    Ok(match best {
-        Some((score, answer)) if task.kind == TaskKind::Span || none_score <= score => answer,
-        _ => nothing,
-    })
+    Ok(Candidates { best, none })
 }
 
 /// The probability of a span's start times that of its end, among the tokens that could be chosen.
@@ -183,33 +220,73 @@ fn trimmed(text: &str, bytes: Range<usize>) -> Range<usize> {
     start..start + whole.trim().len()
 }
 
+/// What a head says of questions, and what is right.
+#[derive(Default)]
+struct Judged<'a> {
+    predicted: Vec<&'a str>,
+    answers: Vec<Vec<String>>,
+    doubts: Vec<Doubt>,
+}
+
+fn judged<'a>(
+    task: &Task,
+    said: &[Vec<f32>],
+    examples: &'a [Example],
+) -> Result<Judged<'a>, HybridError> {
+    let mut said = said.iter();
+    let mut judged = Judged::default();
+    for example in examples {
+        let rows: Vec<&TextRow> = example.rows.iter().collect();
+        let own: Vec<&[f32]> = said.by_ref().take(rows.len()).map(Vec::as_slice).collect();
+        let found = candidates(task, &rows, &own, &example.text)?;
+        let answers = match &example.target {
+            Target::Answers { texts, .. } => texts.clone(),
+            _ => Vec::new(),
+        };
+        let text = |answer: &Answer| {
+            let bytes = answer.bytes.clone().and_then(|bytes| example.text.get(bytes));
+            bytes.unwrap_or_default()
+        };
+        let best = found.best.as_ref().map_or("", |(_, answer)| text(answer));
+        judged.doubts.push(Doubt {
+            margin: found.margin(),
+            answered: score_answer(best, &answers).1,
+            silent: score_answer("", &answers).1,
+        });
+        judged.predicted.push(text(&found.decided(task)));
+        judged.answers.push(answers);
+    }
+    Ok(judged)
+}
+
+/// From which margin on a head should say that there is no answer, by held-out examples of whose
+/// tokens it said `said`; `None` without examples.
+pub(super) fn none_threshold(
+    task: &Task,
+    said: &[Vec<f32>],
+    examples: &[Example],
+) -> Result<Option<NoneThreshold>, HybridError> {
+    Ok(NoneThreshold::best(&judged(task, said, examples)?.doubts))
+}
+
 /// Exact matches and F1 of the words, by SQuAD's comparison.
 pub(super) fn measure(
     task: &Task,
     said: &[Vec<f32>],
     examples: &[Example],
 ) -> Result<Found, HybridError> {
-    let mut said = said.iter();
-    let (mut predicted, mut answers) = (Vec::new(), Vec::new());
-    for example in examples {
-        let rows: Vec<&TextRow> = example.rows.iter().collect();
-        let own: Vec<&[f32]> = said.by_ref().take(rows.len()).map(Vec::as_slice).collect();
-        let Answer { bytes, .. } = best(task, &rows, &own, &example.text)?;
-        let text = bytes.and_then(|bytes| example.text.get(bytes)).unwrap_or_default();
-        predicted.push(text);
-        answers.push(match &example.target {
-            Target::Answers { texts, .. } => texts.clone(),
-            _ => Vec::new(),
-        });
-    }
+    let Judged { predicted, answers, doubts } = judged(task, said, examples)?;
     let AnswerScores { all, with_answer, without_answer } =
         AnswerScores::new(&predicted, &answers)?;
     let may_lack = task.kind == TaskKind::SpanOrNone;
+    let best = NoneThreshold::best(&doubts).filter(|_| may_lack);
     Ok(vec![
         ("answer_exact", all.map(|all| all.exact.value)),
         ("answer_exact_low", all.map(|all| all.exact.low)),
         ("answer_exact_high", all.map(|all| all.exact.high)),
         ("answer_f1", all.map(|all| all.f1)),
+        ("answer_f1_best", best.map(|best| best.f1)),
+        ("none_above", best.map(|best| best.none_above)),
         ("answered_f1", with_answer.filter(|_| may_lack).map(|rows| rows.f1)),
         ("unanswered_exact", without_answer.filter(|_| may_lack).map(|rows| rows.exact.value)),
     ])

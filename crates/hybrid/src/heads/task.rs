@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hybrid_data::tokenizer::Tokenizer;
+use hybrid_data::tokenizer::{TextLimit, Tokenizer, TruncationSide};
 use hybrid_heads::tagging::{TagSet, word_ids};
 use hybrid_heads::task::Level as TaskLevel;
 use hybrid_heads::{LabelSet, TaskKind};
@@ -47,51 +47,6 @@ pub struct Task {
     /// How contexts are read, of a head of spans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<SpanReading>,
-}
-
-/// Where a text that is too long is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TruncationSide {
-    /// It loses its end.
-    #[default]
-    Right,
-    /// It loses its beginning.
-    Left,
-    /// It keeps a quarter from the beginning and the rest from the end (Sun et al. 2019, arXiv
-    /// 1905.05583, "head + tail").
-    Middle,
-}
-
-impl TruncationSide {
-    /// At most `room` of the tokens, in their order.
-    fn cut(self, mut tokens: Vec<u32>, room: usize) -> Vec<u32> {
-        let excess = tokens.len().saturating_sub(room);
-        let start = match self {
-            Self::Right => room.min(tokens.len()),
-            Self::Left => 0,
-            Self::Middle => (room / 4).min(tokens.len()),
-        };
-        tokens.drain(start..start + excess);
-        tokens
-    }
-}
-
-/// How long a text may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TextLimit {
-    /// Most tokens, special ones counted.
-    pub max_length: usize,
-    /// Where longer texts are cut.
-    pub side: TruncationSide,
-}
-
-impl TextLimit {
-    /// Texts of more than `max_length` tokens lose their end.
-    #[must_use]
-    pub fn new(max_length: usize) -> Self {
-        Self { max_length, side: TruncationSide::Right }
-    }
 }
 
 /// A linear map of a reward model's numbers: `(reward − mean) / deviation`.
@@ -149,19 +104,9 @@ impl Task {
     ///
     /// [`HybridError::Tokenizer`] for a text that the tokenizer cannot read.
     pub fn rows(&self, texts: &[&str], tokenizer: &Tokenizer) -> Result<Vec<TextRow>, HybridError> {
-        let (prefix, suffix) = tokenizer.affixes()?;
-        let room = self.max_length.saturating_sub(prefix.len() + suffix.len());
-        let bodies = tokenizer.encode_batch(texts, false)?;
-        let row = |body: Vec<u32>| {
-            let body = self.truncation_side.cut(body, room);
-            let mut ids = [&prefix[..], &body, &suffix].concat();
-            if ids.is_empty() {
-                // A tokenizer without special tokens: something must stand for an empty text.
-                ids.push(tokenizer.eos().or(tokenizer.pad()).unwrap_or(0));
-            }
-            TextRow { ids, ..TextRow::default() }
-        };
-        Ok(bodies.into_iter().map(row).collect())
+        let limit = TextLimit { max_length: self.max_length, side: self.truncation_side };
+        let rows = tokenizer.encode_cut(texts, limit)?;
+        Ok(rows.into_iter().map(|ids| TextRow { ids, ..TextRow::default() }).collect())
     }
 
     /// Words as what a head of tags reads, with the word of each token. The words stand in one text
@@ -195,7 +140,7 @@ impl Task {
         of_all.extend(of_tokens);
         of_all.resize(ids.len(), None);
         if ids.is_empty() {
-            ids.push(tokenizer.eos().or(tokenizer.pad()).unwrap_or(0));
+            ids.push(tokenizer.stand_in());
             of_all.push(None);
         }
         Ok(TextRow { ids, words: of_all, ..TextRow::default() })

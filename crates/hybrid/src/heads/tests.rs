@@ -8,7 +8,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use hybrid_data::load::Source;
-use hybrid_data::tokenizer::Tokenizer;
+use hybrid_data::tokenizer::{TextLimit, Tokenizer};
 use hybrid_model::{MultiHead, Trunk};
 use hybrid_testing::models;
 use serde_json::{Value, json};

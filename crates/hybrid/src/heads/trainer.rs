@@ -106,14 +106,15 @@ impl HeadsTrainer {
         self.lessons.tasks()
     }
 
-    /// Gives reward models the scale of the held-out texts in `rows`.
+    /// Gives reward models the scale of the held-out texts in `rows`, and heads of kind `span_or_none`
+    /// the threshold of their best F1 there.
     ///
     /// # Errors
     ///
     /// [`HybridError`] for a row that the model cannot read.
-    pub fn scale_rewards(&mut self, rows: &[TaskRows]) -> Result<(), HybridError> {
+    pub fn settle(&mut self, rows: &[TaskRows]) -> Result<(), HybridError> {
         let model = self.frozen_model();
-        self.lessons.set_scales(&model, rows)
+        self.lessons.settle(&model, rows)
     }
 
     /// What was done so far.

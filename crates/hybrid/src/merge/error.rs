@@ -86,6 +86,16 @@ pub enum MergeError {
         #[source]
         source: Box<WeightsError>,
     },
+    /// A folder whose weights are not all there is.
+    #[error(
+        "`{}` holds adapters beside its weights, which no mean of tensors would keep; write them into \
+         the weights first, with `hybrid export RUN DIR`",
+        path.display()
+    )]
+    Adapters {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A result that cannot be written.
     #[error("cannot {action} `{}`", path.display())]
     Io {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use hybrid_model::weights::safetensors::SafetensorsWeights;
-use hybrid_model::weights::{TensorSpec, WeightSource, WeightsError};
+use hybrid_model::weights::{TensorSpec, WeightSource, WeightsError, holds_adapters};
 
 use super::{Average, MergeError, MergeTensor, NamedTensors};
 use crate::checkpoint::{SavedData, SavedTensor, write_tensors};
@@ -25,8 +25,10 @@ const BESIDE: &[&str] = &[
 ///
 /// # Errors
 ///
-/// [`MergeError::Weights`] naming the folder.
+/// [`MergeError::Weights`] naming the folder; [`MergeError::Adapters`] where weights are not all that
+/// it holds.
 pub fn read_folder(folder: &Path) -> Result<NamedTensors, MergeError> {
+    check_whole(folder)?;
     let failed = |source: WeightsError| MergeError::Weights {
         path: folder.to_owned(),
         source: Box::new(source),
@@ -54,6 +56,8 @@ pub fn merge_folders(
     if let Some(weights) = weights.filter(|weights| weights.len() != folders.len()) {
         return Err(MergeError::Count { weights: weights.len(), sets: folders.len() });
     }
+    // Before a folder is made for nothing.
+    folders.iter().try_for_each(|folder| check_whole(folder))?;
     make_empty(output)?;
     let mut average = Average::default();
     for (place, folder) in folders.iter().enumerate() {
@@ -74,10 +78,11 @@ pub fn merge_folders(
 ///
 /// # Errors
 ///
-/// [`MergeError`] where `folder` holds no model, `output` holds something, or a file cannot be read
+/// [`MergeError`] where `folder` holds no model, or one with adapters, `output` holds something, or a file cannot be read
 /// or written.
 pub fn copy_folder(folder: &Path, output: &Path) -> Result<(), MergeError> {
     let failed = |source| MergeError::Weights { path: folder.to_owned(), source: Box::new(source) };
+    check_whole(folder)?;
     // Reads the headers: what is copied is a model.
     drop(SafetensorsWeights::open(folder).map_err(failed)?);
     make_empty(output)?;
@@ -92,6 +97,14 @@ pub fn copy_folder(folder: &Path, output: &Path) -> Result<(), MergeError> {
         if is_weights {
             copy(&folder.join(&name), &output.join(&name))?;
         }
+    }
+    Ok(())
+}
+
+/// Refuses a folder with adapters.
+fn check_whole(folder: &Path) -> Result<(), MergeError> {
+    if holds_adapters(folder) {
+        return Err(MergeError::Adapters { path: folder.to_owned() });
     }
     Ok(())
 }

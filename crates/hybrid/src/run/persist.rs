@@ -96,7 +96,7 @@ impl Run {
                 write_tensors(&folder.join(EMA), &saved(ema.average()))?;
             }
             if let Some(decoder) = before_sft {
-                weights::save(decoder, &folder.join(BEFORE_SFT))?;
+                models::write_trained(&folder.join(BEFORE_SFT), decoder)?;
             }
             write_json(&folder.join(STATE), &state)?;
             Ok(())
@@ -117,8 +117,8 @@ impl Run {
             self.ema = Some(Ema::new(decay, average)?);
         }
         if checkpoint.join(BEFORE_SFT).exists() {
-            let device = self.trainer.policy().decoder.device().inner();
-            self.before_sft = Some(models::load(&checkpoint.join(BEFORE_SFT), &device)?);
+            let policy = &self.trainer.policy().decoder;
+            self.before_sft = Some(models::recall(&checkpoint.join(BEFORE_SFT), policy)?);
         }
         if let Some(feed) = state.feed {
             self.feed.resume(feed)?;

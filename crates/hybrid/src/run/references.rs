@@ -15,7 +15,9 @@ pub type NamedModels = BTreeMap<String, Decoder>;
 impl Run {
     /// Freezes the reference of a phase, and arms its checks.
     pub(super) fn begin_phase(&mut self, phase: usize) -> Result<(), HybridError> {
-        if self.trainer.counters().steps == 0 && self.needs_run_start() {
+        let is_adapted = self.trainer.policy().decoder.adapters().is_some();
+        // Adapters add nothing when a run starts: it is the policy without them.
+        if self.trainer.counters().steps == 0 && self.needs_run_start() && !is_adapted {
             self.keep(RUN_START)?;
         }
         let Some(wanted) = self.wanted(phase) else {
@@ -34,7 +36,11 @@ impl Run {
             };
         let reference = if is_policy {
             // The policy's tensors are shared until its first update.
-            Reference::frozen(&self.trainer.policy().decoder)
+            let decoder = &self.trainer.policy().decoder;
+            match wanted {
+                ReferenceConfig::RunStart => Reference::frozen(&decoder.without_adapters()),
+                _ => Reference::frozen(decoder),
+            }
         } else {
             self.load_reference(&parts, phase)?
         };
@@ -68,7 +74,7 @@ impl Run {
     }
 
     fn keep(&self, name: &str) -> Result<(), HybridError> {
-        models::replace(
+        models::keep(
             &self.dir.path().join(name),
             &self.trainer.policy().decoder,
             self.trainer.tokenizer(),
@@ -80,12 +86,15 @@ impl Run {
         parts: &[(ReferenceConfig, f64)],
         phase: usize,
     ) -> Result<Reference, HybridError> {
-        let device = self.trainer.policy().decoder.device().inner();
-        let kept = |name: &str| models::load(&self.dir.path().join(name), &device);
+        let policy = &self.trainer.policy().decoder;
+        let kept = |name: &str| models::recall(&self.dir.path().join(name), policy);
         let mut decoders = Vec::with_capacity(parts.len());
         for (part, weight) in parts {
             let decoder = match part {
                 ReferenceConfig::PhaseStart => kept(&phase_start(phase))?,
+                ReferenceConfig::RunStart if policy.adapters().is_some() => {
+                    policy.without_adapters()
+                }
                 ReferenceConfig::RunStart => kept(RUN_START)?,
                 ReferenceConfig::Model(name) => {
                     self.references.get(name).cloned().ok_or_else(|| {

@@ -121,15 +121,16 @@ impl HybridTrainer {
         Ok(stats)
     }
 
-    /// Gives reward models among the heads the scale of the held-out texts in `rows`.
+    /// Gives reward models among the heads the scale of the held-out texts in `rows`, and heads of kind
+    /// `span_or_none` the threshold of their best F1 there.
     ///
     /// # Errors
     ///
     /// [`HybridError`] for a row that the model cannot read.
-    pub fn scale_rewards(&mut self, rows: &[TaskRows]) -> Result<(), HybridError> {
+    pub fn settle(&mut self, rows: &[TaskRows]) -> Result<(), HybridError> {
         let model = self.heads_model();
         match (&mut self.lessons, model) {
-            (Some(lessons), Some(model)) => lessons.set_scales(&model, rows),
+            (Some(lessons), Some(model)) => lessons.settle(&model, rows),
             _ => Ok(()),
         }
     }

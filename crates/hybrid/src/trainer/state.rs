@@ -19,7 +19,7 @@ use crate::checkpoint::{
 use crate::error::HybridError;
 use crate::heads::forward::read;
 use crate::heads::task::{self, Task};
-use crate::policy::{Critic, Policy};
+use crate::policy::{Critic, Policy, tracked};
 
 /// The small part of a trainer's state; tensors lie beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,9 @@ struct SavedLessons {
 const TENSORS: &str = "state.safetensors";
 /// [`TrainerState`].
 const STATE: &str = "trainer.json";
+
+/// Why a checkpoint is not this run's.
+const OTHER_ADAPTERS: &str = "its adapters are others than those of `model.lora`";
 
 impl HybridTrainer {
     /// Writes weights, tokenizer, optimizer and every counter into `directory`, which is a Hugging
@@ -131,7 +134,7 @@ impl HybridTrainer {
     fn save_model(&self, directory: &Path) -> Result<Option<SavedLessons>, HybridError> {
         let policy = self.policy();
         let (Some(lessons), Some(model)) = (&self.lessons, policy.with_heads()) else {
-            weights::save(&policy.decoder, directory)?;
+            weights::save_adapted(&policy.decoder, directory)?;
             return Ok(None);
         };
         model.save_with_language_model(directory)?;
@@ -156,7 +159,11 @@ impl HybridTrainer {
         };
         let (lessons, SavedLessons { averages, log_variances }) = match (&mut self.lessons, saved) {
             (None, None) => {
-                policy.decoder = weights::load(&Checkpoint::open(directory)?, &device)?;
+                let read = weights::load_adapted(&Checkpoint::open(directory)?, &device)?;
+                if read.adapters() != policy.decoder.adapters() {
+                    return Err(other(OTHER_ADAPTERS));
+                }
+                policy.decoder = tracked(read);
                 return Ok(());
             }
             (Some(lessons), Some(saved)) => (lessons, saved),
@@ -165,6 +172,9 @@ impl HybridTrainer {
         let model = MultiHead::load(directory, &device)?;
         if !policy.with_heads().is_some_and(|own| own.configs().eq(model.configs())) {
             return Err(other("its heads are others than the configuration's"));
+        }
+        if model.adapters() != policy.decoder.adapters() {
+            return Err(other(OTHER_ADAPTERS));
         }
         policy.take(model);
         if policy.uncertainty.is_some() {
@@ -190,13 +200,18 @@ fn value_tensors(policy: &Policy) -> BTreeMap<String, StateTensor> {
     }
     if let Some(critic) = &policy.critic {
         head("critic_head", &critic.value_head);
-        for (name, values) in critic.decoder.values() {
+        for (name, values) in own_values(&critic.decoder) {
             let shape = vec![values.len()];
             let tensor = StateTensor { shape, data: StateData::F32(values) };
             tensors.insert(format!("critic/{name}"), tensor);
         }
     }
     tensors
+}
+
+/// The values that training changes: those of the adapters, or all where there are none.
+fn own_values(decoder: &Decoder) -> BTreeMap<String, Vec<f32>> {
+    if decoder.adapters().is_some() { decoder.adapter_values() } else { decoder.values() }
 }
 
 fn restore_values(
@@ -216,18 +231,28 @@ fn restore_values(
         let value_head = head("critic_head")?;
         let values: HashMap<String, Vec<f32>> =
             floats(taken("critic", tensors))?.into_iter().collect();
-        let expected = critic.decoder.values();
-        for (name, old) in &expected {
-            if values.get(name).is_none_or(|new| new.len() != old.len()) {
-                return Err(format!(
-                    "the critic's parameter `{name}` is missing or of another size"
-                ));
-            }
-        }
-        let decoder = Decoder::from_values(critic.decoder.config(), values, &device);
-        policy.critic = Some(Critic { decoder, value_head });
+        check_sizes(&own_values(&critic.decoder), &values).map_err(|name| {
+            format!("the critic's parameter `{name}` is missing or of another size")
+        })?;
+        // With adapters, all other weights are the policy's.
+        policy.critic = Some(Critic { decoder: policy.decoder.refilled(values), value_head });
     }
     Ok(())
+}
+
+/// Compares `values` with those that they take the place of; the error is the first parameter that is
+/// missing or of another size.
+pub(crate) fn check_sizes(
+    expected: &BTreeMap<String, Vec<f32>>,
+    values: &HashMap<String, Vec<f32>>,
+) -> Result<(), String> {
+    let fits = |(name, old): &(&String, &Vec<f32>)| {
+        values.get(*name).is_some_and(|new| new.len() == old.len())
+    };
+    match expected.iter().find(|entry| !fits(entry)) {
+        Some((name, _)) => Err(name.clone()),
+        None => Ok(()),
+    }
 }
 
 pub(crate) fn saved(tensor: StateTensor) -> SavedTensor {

@@ -35,14 +35,13 @@ impl MultiHead {
         let plan = LoraPlan { config: config.clone(), first_layer };
         plan.check(&slots)?;
         self.trunk.attach(&plan, &mut plan.fresh(&slots, seed))?;
-        self.adapters = Some(plan);
         Ok(self)
     }
 
     /// Which projections of the trunk have adapters.
     #[must_use]
     pub fn adapters(&self) -> Option<&LoraPlan> {
-        self.adapters.as_ref()
+        self.trunk.adapters()
     }
 
     /// How much of it is trained, where its device records gradients.

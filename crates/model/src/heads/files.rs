@@ -14,7 +14,7 @@ use crate::family::scheme::{self, Part, Stored};
 use crate::trunk::Trunk;
 use crate::values;
 use crate::weights::WeightsError;
-use crate::weights::folder::{Folder, HEAD, LORA};
+use crate::weights::folder::{Folder, HEAD, LORA, config_has};
 use crate::weights::layout::ParameterSource;
 use crate::weights::save;
 
@@ -64,12 +64,6 @@ pub fn holds_language_model(directory: &Path) -> bool {
     config_has(directory, LANGUAGE_MODEL)
 }
 
-fn config_has(directory: &Path, key: &str) -> bool {
-    let text = std::fs::read(directory.join("config.json")).unwrap_or_default();
-    let config: Option<Map<String, Value>> = serde_json::from_slice(&text).ok();
-    config.is_some_and(|config| config.contains_key(key))
-}
-
 /// Takes out of a configuration what it says of heads, for a model without them.
 pub(crate) fn forget_heads(config: &mut Map<String, Value>) {
     config.remove(HEADS);
@@ -88,7 +82,7 @@ impl MultiHead {
         let configs = configs(&folder)?;
         let parameters = sources(&folder, &configs);
         let (trunk, mut task) = folder.read(&parameters)?;
-        let (trunk, adapters) = folder.build_adapted(trunk, device)?;
+        let trunk = folder.build_adapted(trunk, device)?;
         super::head::check(&trunk, &configs).map_err(|error| refused(&folder, &error))?;
         let heads = configs.into_iter().map(|config| {
             let prefix = format!("{}.", config.name);
@@ -102,7 +96,7 @@ impl MultiHead {
             Head::blank(&trunk, config, device).filled(own, device)
         });
         let heads = heads.collect();
-        Ok(Self { trunk, heads, adapters })
+        Ok(Self { trunk, heads })
     }
 
     /// Writes `config.json`, with the heads under [`HEADS`], and `model.safetensors` (f32) into
@@ -120,7 +114,7 @@ impl MultiHead {
     }
 
     /// As [`Self::save`], for a decoder that is a language model beside its heads:
-    /// [`crate::weights::load()`] reads the directory as that model.
+    /// [`crate::weights::load()`] reads the directory as that model, adapters merged.
     ///
     /// # Errors
     ///
@@ -139,7 +133,7 @@ impl MultiHead {
         let tensors = self.to_stored(&self.trunk.values(), values::read);
         let configs: Vec<&HeadConfig> = self.configs().collect();
         config.insert(HEADS.to_owned(), json!(configs));
-        if let Some(plan) = &self.adapters {
+        if let Some(plan) = self.adapters() {
             config.insert(LORA.to_owned(), json!(plan));
         }
         save::write(directory, &tensors, config)
@@ -184,7 +178,7 @@ impl MultiHead {
         of_head: impl Fn(&Head) -> BTreeMap<String, Vec<f32>>,
     ) -> Vec<save::Stored> {
         let mut tensors = save::stored(&self.trunk.parameters(), trunk);
-        if let Some(plan) = &self.adapters {
+        if let Some(plan) = self.adapters() {
             tensors.extend(save::stored(&plan.parameters(&self.trunk.slots()), trunk));
         }
         for head in &self.heads {

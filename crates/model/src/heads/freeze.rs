@@ -28,7 +28,7 @@ impl MultiHead {
         if !self.device().is_autodiff() {
             return self;
         }
-        let is_adapted = self.adapters.is_some();
+        let is_adapted = self.adapters().is_some();
         self.map(&mut Freezer { freeze, is_adapted, path: Vec::new() })
     }
 }

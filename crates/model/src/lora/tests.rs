@@ -1,13 +1,17 @@
 //! Adapters by peft's numbers, by the dense formula, and as they are saved and merged.
 
 use burn::module::ModuleMapper;
+use burn::tensor::{Device, TensorData};
 use tempfile::TempDir;
 
+use super::networks::leaf;
 use super::*;
 use crate::SequenceClassifier;
 use crate::golden::{self, Expected, TOLERANCE, Tensors, assert_close, floats, read_tensors};
 use crate::heads::{Freeze, HeadConfig, Level, MultiHead, Task};
+use crate::projection::Projection;
 use crate::ragged::TokenRow;
+use crate::trunk::Trunk;
 use LoraTarget::{Down, Gate, Key, Out, Query, Up, Value};
 
 fn config(targets: &[LoraTarget]) -> LoraConfig {
@@ -85,8 +89,64 @@ fn differ(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-/// peft's adapters under our paths. It stores both matrices transposed.
-fn of_peft(theirs: &Tensors, start: &str) -> HashMap<String, Vec<f32>> {
+/// peft's adapters of two layers under our paths; `modules` has peft's name of each in a layer of
+/// theirs, and ours in one of ours. It stores both matrices transposed.
+fn of_peft(
+    theirs: &Tensors,
+    start: &str,
+    [their_layers, our_layers]: [&str; 2],
+    modules: &[(&str, &str)],
+) -> HashMap<String, Vec<f32>> {
+    let mut values = HashMap::new();
+    for layer in 0..2 {
+        for (module, path) in modules {
+            for (theirs_name, name) in [("lora_A", "a"), ("lora_B", "b")] {
+                let key = format!("{start}{their_layers}.{layer}.{module}.{theirs_name}.weight");
+                let (shape, own) = &theirs[&key];
+                let [outputs, inputs] = [shape[0], shape[1]];
+                let at = |place: usize| own[place % outputs * inputs + place / outputs];
+                let transposed = (0..own.len()).map(at).collect();
+                values.insert(format!("{our_layers}.{layer}.{path}.{name}"), transposed);
+            }
+        }
+    }
+    values
+}
+
+/// States and gradients of `case` with adapters in all the layers, by the file that peft wrote.
+fn check_peft(
+    case: &str,
+    file: &str,
+    targets: &[LoraTarget],
+    layers: [&str; 2],
+    modules: &[(&str, &str)],
+) {
+    let theirs = read_tensors(&golden::folder(case).join("../..").join(file));
+    let expected = Expected::of(case);
+    let device = Device::flex().autodiff();
+    let plan =
+        |rslora| LoraPlan { config: LoraConfig { rslora, ..config(targets) }, first_layer: 0 };
+    let mut adapted = trunk(case, &device);
+    adapted.attach(&plan(false), &mut of_peft(&theirs, "", layers, modules)).unwrap();
+    let said = adapted.states(&expected.rows()).unwrap().states();
+    assert_close("states", &floats(said.clone()), &theirs["hidden"].1, TOLERANCE);
+    let weights = TensorData::new(theirs["weights"].1.clone(), said.dims());
+    let loss = (said * Tensor::from_data(weights, &device)).sum();
+    let ours = adapted.gradients(&loss.backward());
+    let gradients = of_peft(&theirs, "grad.", layers, modules);
+    assert_eq!(gradients.len(), 4 * modules.len());
+    for (path, expected) in gradients {
+        assert_close(&path, &ours[&path], &expected, TOLERANCE);
+    }
+
+    let mut stabilised = trunk(case, &Device::flex());
+    stabilised.attach(&plan(true), &mut of_peft(&theirs, "", layers, modules)).unwrap();
+    let said = states(&stabilised, &expected.rows());
+    assert_close("rslora", &said, &theirs["rslora"].1, TOLERANCE);
+}
+
+#[test]
+fn states_and_gradients_are_those_of_peft() {
     let modules = [
         ("attention.self.query", "qkv.adapters.0"),
         ("attention.self.value", "qkv.adapters.1"),
@@ -94,48 +154,23 @@ fn of_peft(theirs: &Tensors, start: &str) -> HashMap<String, Vec<f32>> {
         ("intermediate.dense", "up.adapters.0"),
         ("output.dense", "down.adapters.0"),
     ];
-    let mut values = HashMap::new();
-    for layer in 0..2 {
-        for (module, path) in modules {
-            for (theirs_name, name) in [("lora_A", "a"), ("lora_B", "b")] {
-                let key = format!("{start}encoder.layer.{layer}.{module}.{theirs_name}.weight");
-                let (shape, own) = &theirs[&key];
-                let [outputs, inputs] = [shape[0], shape[1]];
-                let at = |place: usize| own[place % outputs * inputs + place / outputs];
-                let transposed = (0..own.len()).map(at).collect();
-                values.insert(format!("layers.{layer}.{path}.{name}"), transposed);
-            }
-        }
-    }
-    values
+    let targets = [Down, Query, Value, Out, Up];
+    check_peft("bert", "lora.safetensors", &targets, ["encoder.layer", "layers"], &modules);
 }
 
 #[test]
-fn states_and_gradients_are_those_of_peft() {
-    let theirs = read_tensors(&golden::folder("bert").join("../../lora.safetensors"));
-    let expected = Expected::of("bert");
-    let device = Device::flex().autodiff();
-    let plan = |rslora| LoraPlan {
-        config: LoraConfig { rslora, ..config(&[Down, Query, Value, Out, Up]) },
-        first_layer: 0,
-    };
-    let mut adapted = trunk("bert", &device);
-    adapted.attach(&plan(false), &mut of_peft(&theirs, "")).unwrap();
-    let said = adapted.states(&expected.rows()).unwrap().states();
-    assert_close("states", &floats(said.clone()), &theirs["hidden"].1, TOLERANCE);
-    let weights = TensorData::new(theirs["weights"].1.clone(), said.dims());
-    let loss = (said * Tensor::from_data(weights, &device)).sum();
-    let ours = adapted.gradients(&loss.backward());
-    let gradients = of_peft(&theirs, "grad.");
-    assert_eq!(gradients.len(), 20);
-    for (path, expected) in gradients {
-        assert_close(&path, &ours[&path], &expected, TOLERANCE);
-    }
-
-    let mut stabilised = trunk("bert", &Device::flex());
-    stabilised.attach(&plan(true), &mut of_peft(&theirs, "")).unwrap();
-    let said = states(&stabilised, &expected.rows());
-    assert_close("rslora", &said, &theirs["rslora"].1, TOLERANCE);
+fn states_and_gradients_of_a_decoder_are_those_of_peft() {
+    let modules = [
+        ("self_attn.q_proj", "attention.qkv.adapters.0"),
+        ("self_attn.k_proj", "attention.qkv.adapters.1"),
+        ("self_attn.v_proj", "attention.qkv.adapters.2"),
+        ("self_attn.o_proj", "attention.out.adapters.0"),
+        ("mlp.gate_proj", "mlp.up.adapters.0"),
+        ("mlp.up_proj", "mlp.up.adapters.1"),
+        ("mlp.down_proj", "mlp.down.adapters.0"),
+    ];
+    let targets = [Query, Key, Value, Out, Gate, Up, Down];
+    check_peft("llama", "lora_llama.safetensors", &targets, ["layers", "blocks"], &modules);
 }
 
 #[test]

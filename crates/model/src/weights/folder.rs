@@ -15,11 +15,24 @@ use crate::config::{ConfigError, DecoderConfig};
 use crate::decoder::Decoder;
 use crate::encoder::{self, Encoder, EncoderConfig};
 use crate::family;
-use crate::lora::{LoraPlan, Slots};
+use crate::lora::{LoraError, LoraPlan, Slots};
 use crate::trunk::Trunk;
 
 /// The key of `config.json` that holds the plan of adapters.
 pub(crate) const LORA: &str = "hybrid_lora";
+
+/// Whether a directory holds adapters beside its weights, by its `config.json`.
+#[must_use]
+pub fn holds_adapters(directory: &Path) -> bool {
+    config_has(directory, LORA)
+}
+
+/// Whether the `config.json` of a directory has a key.
+pub(crate) fn config_has(directory: &Path, key: &str) -> bool {
+    let text = std::fs::read(directory.join("config.json")).unwrap_or_default();
+    let config: Option<Map<String, Value>> = serde_json::from_slice(&text).ok();
+    config.is_some_and(|config| config.contains_key(key))
+}
 
 /// Where the paths of a head's parameters begin, beside those of its trunk.
 pub(crate) const HEAD: &str = "task.";
@@ -84,53 +97,35 @@ impl Folder {
 
     /// The trunk of the values that [`Self::read`] gave, adapters merged into its weights.
     pub(crate) fn build(&self, values: Values, device: &Device) -> Result<Trunk, WeightsError> {
-        let (mut trunk, plan) = self.build_adapted(values, device)?;
-        if plan.is_some() {
-            trunk.merge_adapters();
-        }
+        let mut trunk = self.build_adapted(values, device)?;
+        trunk.merge_adapters();
         Ok(trunk)
     }
 
-    /// The same with its adapters beside its weights, and their plan where it has any.
+    /// The same with its adapters beside its weights.
     pub(crate) fn build_adapted(
         &self,
         mut values: Values,
         device: &Device,
-    ) -> Result<(Trunk, Option<LoraPlan>), WeightsError> {
-        let plan = self.plan()?;
-        let adapters = plan.iter().flat_map(|plan| plan.parameters(&self.config.slots()));
-        let mut adapters: Values = adapters
-            .filter_map(|source| {
-                let own = values.remove(&source.parameter)?;
-                Some((source.parameter, own))
-            })
-            .collect();
+    ) -> Result<Trunk, WeightsError> {
+        let adapters = self.adapters()?;
+        let own = adapters.as_ref().map(|adapters| adapters.take(&mut values));
         let mut trunk = self.config.build(values, device);
-        if let Some(plan) = &plan {
-            trunk.attach(plan, &mut adapters).map_err(|error| self.misfit(&error))?;
+        if let (Some(Adapters { plan, .. }), Some(mut own)) = (adapters, own) {
+            trunk.attach(&plan, &mut own).map_err(|error| misfit(&self.path, &error))?;
         }
-        Ok((trunk, plan))
+        Ok(trunk)
     }
 
-    /// The plan of its adapters, checked.
-    fn plan(&self) -> Result<Option<LoraPlan>, WeightsError> {
-        let Some(plan) = self.config.raw().get(LORA) else { return Ok(None) };
-        let plan: LoraPlan = serde_json::from_value(plan.clone()).map_err(|error| {
-            self.unsupported(format!("`{LORA}` of its `config.json` is not understood: {error}"))
-        })?;
-        plan.check(&self.config.slots()).map_err(|error| self.misfit(&error))?;
-        Ok(Some(plan))
-    }
-
-    fn misfit(&self, error: &crate::lora::LoraError) -> WeightsError {
-        self.unsupported(format!("`{LORA}` of its `config.json` does not fit its layers: {error}"))
+    fn adapters(&self) -> Result<Option<Adapters>, WeightsError> {
+        Adapters::of(self.config.raw(), &self.config.slots(), &self.path)
     }
 
     /// The values of the parameters of the trunk and its adapters, and those of a head's whose paths
     /// begin with [`HEAD`], which the answer leaves out.
     pub(crate) fn read(&self, head: &[ParameterSource]) -> Result<(Values, Values), WeightsError> {
         let mut parameters = self.config.parameters();
-        parameters.extend(self.plan()?.iter().flat_map(|it| it.parameters(&self.config.slots())));
+        parameters.extend(self.adapters()?.into_iter().flat_map(|adapters| adapters.parameters));
         parameters.extend_from_slice(head);
         let has_head = !head.is_empty();
         let expected = match &self.config {
@@ -161,6 +156,45 @@ impl Folder {
         }
         Ok((trunk, task))
     }
+}
+
+/// The adapters that a directory says it holds.
+pub(super) struct Adapters {
+    pub(super) plan: LoraPlan,
+    /// Their stored tensors.
+    pub(super) parameters: Vec<ParameterSource>,
+}
+
+impl Adapters {
+    /// Reads the plan in a `config.json` and checks it against the layers; `None` where there is
+    /// none.
+    pub(super) fn of(
+        config: &Map<String, Value>,
+        slots: &Slots,
+        path: &Path,
+    ) -> Result<Option<Self>, WeightsError> {
+        let Some(plan) = config.get(LORA) else { return Ok(None) };
+        let plan: LoraPlan =
+            serde_json::from_value(plan.clone()).map_err(|error| WeightsError::Unsupported {
+                path: path.to_owned(),
+                what: format!("`{LORA}` of its `config.json` is not understood: {error}"),
+            })?;
+        plan.check(slots).map_err(|error| misfit(path, &error))?;
+        let parameters = plan.parameters(slots);
+        Ok(Some(Self { plan, parameters }))
+    }
+
+    /// Takes their values out of all that were read.
+    pub(super) fn take(&self, values: &mut Values) -> Values {
+        let take = |source: &ParameterSource| values.remove_entry(&source.parameter);
+        self.parameters.iter().filter_map(take).collect()
+    }
+}
+
+/// The error of adapters that the layers have no place for.
+pub(super) fn misfit(path: &Path, error: &LoraError) -> WeightsError {
+    let what = format!("`{LORA}` of its `config.json` does not fit its layers: {error}");
+    WeightsError::Unsupported { path: path.to_owned(), what }
 }
 
 impl TrunkConfig {

@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use hybrid_gguf::GgufFile;
 use serde_json::Value;
 
+use super::folder::{Adapters, misfit};
 use super::gather::{Expected, gather};
 use super::gguf::{self, GgufWeights};
 use super::safetensors::SafetensorsWeights;
@@ -14,6 +15,7 @@ use crate::config::DecoderConfig;
 use crate::decoder::Decoder;
 use crate::family;
 use crate::heads::LANGUAGE_MODEL;
+use crate::lora::Slots;
 
 /// A model on disk: its configuration, read, and its weights, not yet read.
 pub struct Checkpoint {
@@ -67,25 +69,44 @@ impl Checkpoint {
     }
 }
 
-/// Reads the weights of a checkpoint into a decoder on `device`.
+/// Reads the weights of a checkpoint into a decoder on `device`; adapters that lie beside them are
+/// merged into them.
 ///
 /// # Errors
 ///
 /// [`WeightsError::Mismatch`] with every missing, extra or misshapen tensor at once;
-/// [`WeightsError::NotFinite`] for a broken checkpoint; read errors.
+/// [`WeightsError::NotFinite`] for a broken checkpoint; [`WeightsError::Unsupported`] for adapters
+/// that do not fit; read errors.
 pub fn load(checkpoint: &Checkpoint, device: &Device) -> Result<Decoder, WeightsError> {
+    Ok(load_adapted(checkpoint, device)?.merged())
+}
+
+/// As [`load`], with the adapters beside the weights, to go on training them.
+///
+/// # Errors
+///
+/// Those of [`load`].
+pub fn load_adapted(checkpoint: &Checkpoint, device: &Device) -> Result<Decoder, WeightsError> {
     let Checkpoint { path, config, source } = checkpoint;
+    let adapters = Adapters::of(&config.raw, &Slots::of_decoder(config), path)?;
+    let mut parameters = family::parameter_map(config);
+    parameters.extend(adapters.iter().flat_map(|adapters| adapters.parameters.iter().cloned()));
     let expected = Expected {
         prefix: family::base_prefix(config),
-        parameters: &family::parameter_map(config),
+        parameters: &parameters,
         older_name: |_| None,
         // A model that carries task heads is a language model without them, too.
         is_ignorable: &|name| {
             is_ignorable(config, name) || (name.starts_with("heads.") && has_heads(config))
         },
     };
-    let values = gather(path, source.as_ref(), &expected)?;
-    Ok(Decoder::from_values(config, values, device))
+    let mut values = gather(path, source.as_ref(), &expected)?;
+    let own = adapters.as_ref().map(|adapters| adapters.take(&mut values));
+    let mut decoder = Decoder::from_values(config, values, device);
+    if let (Some(Adapters { plan, .. }), Some(mut own)) = (adapters, own) {
+        decoder.attach(&plan, &mut own).map_err(|error| misfit(path, &error))?;
+    }
+    Ok(decoder)
 }
 
 fn has_heads(config: &DecoderConfig) -> bool {

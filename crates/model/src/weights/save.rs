@@ -13,10 +13,12 @@ use super::layout::ParameterSource;
 use crate::decoder::Decoder;
 use crate::family;
 use crate::heads::forget_heads;
+use crate::lora::Slots;
 
 /// Writes `config.json` and `model.safetensors` (f32) into `directory`, which is made if absent.
 ///
-/// `transformers` loads the result without a warning, with equal logits. Both files are written in
+/// `transformers` loads the result without a warning, with equal logits; adapters are merged into the
+/// weights. Both files are written in
 /// full under temporary names, flushed to the disk, and only then put in place of what was there:
 /// an interrupted save leaves the old model or the new one, but for the moment between the two
 /// renames. The checkpoint is held in memory once more while it is written.
@@ -29,6 +31,23 @@ pub fn save(decoder: &Decoder, directory: &Path) -> Result<(), WeightsError> {
     let config = decoder.config();
     let class = architecture(&config.model_type);
     write(directory, &stored_tensors(decoder), saved_config(&config.raw, class))
+}
+
+/// As [`save`], with adapters beside the weights that they do not change, as `lora.LAYER.TARGET.…`:
+/// [`super::load_adapted`] goes on with them, [`super::load()`] merges them, other programs read the
+/// weights without them.
+///
+/// # Errors
+///
+/// [`WeightsError::Io`] naming the file.
+pub fn save_adapted(decoder: &Decoder, directory: &Path) -> Result<(), WeightsError> {
+    let Some(plan) = decoder.adapters() else { return save(decoder, directory) };
+    let config = decoder.config();
+    let mut parameters = family::parameter_map(config);
+    parameters.extend(plan.parameters(&Slots::of_decoder(config)));
+    let mut written = saved_config(&config.raw, architecture(&config.model_type));
+    written.insert(LORA.to_owned(), json!(plan));
+    write(directory, &stored(&parameters, &decoder.values()), written)
 }
 
 /// Writes tensors and a configuration as [`save`] does.
@@ -129,10 +148,10 @@ pub(crate) fn architecture(model_type: &str) -> Option<&'static str> {
 /// Name, shape and values of a tensor of a checkpoint.
 pub type Stored = (String, Vec<usize>, Vec<f32>);
 
-/// Every tensor of the checkpoint, by [`crate::family::parameter_map`].
+/// Every tensor of the checkpoint, by [`crate::family::parameter_map`], adapters merged.
 #[must_use]
 pub fn stored_tensors(decoder: &Decoder) -> Vec<Stored> {
-    to_stored(decoder, &decoder.values())
+    to_stored(decoder, &decoder.merged().values())
 }
 
 /// The same for any values with the decoder's parameter names and shapes, as gradients.

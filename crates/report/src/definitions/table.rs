@@ -267,6 +267,14 @@ pub const ALL: &[Definition] = &[
     define("eval/answer_exact_high/NAME", "Exact answers of NAME, upper end", "share", Higher)
         .is("The upper end of the same interval.")
         .over("held-out questions of the task"),
+    define("eval/answer_f1_best/NAME", "Best F1 of the answers of NAME", "share", Higher)
+        .is("`eval/answer_f1/NAME` by the threshold of *no answer* that is best on these questions, as the best F1 \
+             of SQuAD 2's evaluation; where some may have no answer.")
+        .over("held-out questions of the task"),
+    define("eval/none_above/NAME", "Threshold of no answer of NAME", "logits", Neither)
+        .is("That threshold: by how much the sum of logits of *no answer* must exceed that of the best answer. \
+             That of the last measurement is kept for `hybrid predict`.")
+        .over("held-out questions of the task"),
     define("eval/answered_f1/NAME", "F1 of NAME where there is an answer", "share", Higher)
         .is("`eval/answer_f1/NAME` of questions that have an answer, where some may have none.")
         .over("held-out questions of the task with an answer"),

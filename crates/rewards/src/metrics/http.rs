@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use self::client::{Client, Failure, Limits};
-use super::wire;
+use super::wire::{self, OnError};
 use crate::cache::{Cache, Pending};
 use crate::column::Column;
 use crate::error::{ParamError, RewardError, require};
@@ -26,17 +26,6 @@ pub(crate) mod client;
 pub(crate) mod parallel;
 #[cfg(test)]
 mod tests;
-
-/// What a request that fails for good means for its rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum OnError {
-    /// They have no score; a batch of which every row is lost fails all the same.
-    #[default]
-    None,
-    /// The batch fails.
-    Fail,
-}
 
 /// Parameters of `http`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use self::readout::{Naming, Pick, Readout, Scale};
 use super::batched::{Batched, Network};
 use super::text_classifier::{Standard, TextClassifier};
-use super::{BATCH_TOKENS, BATCH_TOKENS_PARAM, CACHE, CACHED, DEVICE, MAX_LENGTH, check_sizes};
+use super::{BATCH_TOKENS, BATCH_TOKENS_PARAM, CACHE, CACHED, DEVICE, check_sizes};
 use crate::error::{ParamError, require};
 use crate::reward::Needs;
 use crate::sample::Sample;
@@ -174,6 +174,11 @@ const SCORE: Param = Param::new(
     "one of `probability`, `logit` or `log_probability`",
     "the probability, in [0, 1]; the output itself, as is all that a regression has; or the natural logarithm of the probability. Of a reward model trained here, `probability` is its number in deviations from the mean of its held-out texts",
 );
+const LENGTH: Param = Param::new(
+    "max_length",
+    "a whole number ≥ 2 or null",
+    "the most tokens that are read of a row, never more than the model's context; null is all of that, and of a head trained here the `train.max_length` of its run",
+);
 const INVERT: Param = Param::new(
     "invert",
     "true or false",
@@ -184,7 +189,8 @@ const INFO: Info = Info {
     name: "classifier",
     about: "The probability of a label by a sequence classifier of Hugging Face's form with its own \
             tokenizer, or a weighted sum of probabilities. A text that is too long loses its end, of \
-            a pair the longer one first. An empty text has the score that the model gives it.",
+            a pair the longer one first; a head trained here cuts a text as its run did. An empty \
+            text has the score that the model gives it.",
     direction: Direction::Depends,
     params: &[
         MODEL,
@@ -195,7 +201,7 @@ const INFO: Info = Info {
         TEXT,
         SCORE,
         INVERT,
-        MAX_LENGTH,
+        LENGTH,
         DEVICE,
         BATCH_TOKENS_PARAM,
         CACHE,
@@ -269,7 +275,7 @@ impl Network for Classifier {
             }
             Text::Pair => self.model.row(prompt, Some(response), self.limit),
         };
-        Ok(row?.into_iter().collect())
+        Ok(vec![row?])
     }
 
     fn length(&self, input: &Segments) -> usize {

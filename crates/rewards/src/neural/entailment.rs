@@ -249,7 +249,7 @@ impl Network for Entailment {
         for (part, text) in parts.into_iter().enumerate() {
             for premise in &premises {
                 let row = self.model.row(premise, Some(text), self.limit)?;
-                pairs.extend(row.map(|row| Pair { row, part }));
+                pairs.push(Pair { row, part });
             }
         }
         Ok(pairs)

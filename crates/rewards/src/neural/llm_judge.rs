@@ -14,6 +14,7 @@ use super::template::{Text, needs};
 use super::{BATCH_TOKENS, BATCH_TOKENS_PARAM, CACHE, CACHED, DEVICE, MAX_LENGTH, check_sizes};
 use crate::column::Column;
 use crate::error::{ParamError, RewardError, require};
+use crate::metrics::wire::OnError;
 use crate::reward::{Needs, Reward};
 use crate::sample::{Context, Sample};
 use crate::spec::info::{Evidence, Info, Param};
@@ -29,17 +30,6 @@ mod tests;
 
 /// The places of the template.
 const PLACES: [&str; 5] = ["prompt", "response", "target", "rubric", "labels"];
-
-/// What a request that fails for good means for its row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum OnError {
-    /// It has no score, even where every row of a batch is lost.
-    #[default]
-    None,
-    /// The batch fails.
-    Fail,
-}
 
 /// Parameters of `llm_judge`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

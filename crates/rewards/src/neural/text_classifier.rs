@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hybrid_data::tokenizer::{Segments, Tokenizer};
+use hybrid_data::tokenizer::{Segments, TextLimit, Tokenizer, TruncationSide};
 use hybrid_model::heads::{HeadConfig, Level, lists_heads};
 use hybrid_model::labels::Labels;
 use hybrid_model::{Device, MultiHead, RowError, SequenceClassifier, Tensor, TokenRow, Trunk};
@@ -16,7 +16,7 @@ use super::language_model::whole;
 pub struct TextClassifier {
     network: Network,
     tokenizer: Tokenizer,
-    standard: Option<Standard>,
+    kept: Option<KeptTask>,
 }
 
 /// Where the numbers of a reward model lie on the texts that it was measured on.
@@ -37,9 +37,13 @@ impl Standard {
 }
 
 /// What a run keeps of a head beside its weights; here only what a score needs.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct KeptTask {
     name: String,
+    /// Most tokens of the texts that it was trained on.
+    max_length: usize,
+    #[serde(default)]
+    truncation_side: TruncationSide,
     #[serde(default)]
     scale: Option<Standard>,
 }
@@ -137,14 +141,14 @@ impl TextClassifier {
                 path.display()
             ));
         }
-        let standard = standard(path, &network)?;
-        Ok(Self { network, tokenizer, standard })
+        let kept = kept(path, &network)?;
+        Ok(Self { network, tokenizer, kept })
     }
 
     /// The scale of a reward model's numbers, where its run measured one.
     #[must_use]
     pub fn standard(&self) -> Option<Standard> {
-        self.standard
+        self.kept.as_ref()?.scale
     }
 
     /// What the outputs mean, by the folder's `config.json`.
@@ -157,38 +161,42 @@ impl TextClassifier {
     }
 
     /// The most tokens that are read: `wanted`, but never more than the model has positions for and
-    /// the tokenizer's `model_max_length`.
+    /// the tokenizer's `model_max_length`. A head that was trained here takes its run's
+    /// `train.max_length` for the latter, and only where nothing is wanted.
     #[must_use]
     pub fn limit(&self, wanted: Option<usize>) -> usize {
-        let own = self.tokenizer.max_length();
+        let own = match &self.kept {
+            Some(kept) => wanted.is_none().then_some(kept.max_length),
+            None => self.tokenizer.max_length(),
+        };
         let limits = [wanted, own].into_iter().flatten();
         limits.fold(self.network.trunk().max_tokens(), usize::min)
     }
 
-    /// One text or a pair as the model reads it, cut to `limit` tokens as
-    /// [`Tokenizer::encode_segments`] does; `None` where not even a special token is in it.
+    /// One text or a pair as the model reads it, cut to `limit` tokens: a text of a head that was
+    /// trained here where its run cut texts, see [`Tokenizer::encode_cut`], and all others as
+    /// [`Tokenizer::encode_segments`] does. It has a token at least.
     ///
     /// # Errors
     ///
     /// Why it cannot be read, in one sentence: a token or a type that the model does not know, or a
     /// `limit` that its special tokens alone exceed.
-    pub fn row(
-        &self,
-        first: &str,
-        second: Option<&str>,
-        limit: usize,
-    ) -> Result<Option<Segments>, String> {
-        let encoded = self.tokenizer.encode_segments(first, second, limit);
+    pub fn row(&self, first: &str, second: Option<&str>, limit: usize) -> Result<Segments, String> {
+        let encoded = match (&self.kept, second) {
+            (Some(kept), None) => {
+                let limit = TextLimit { max_length: limit, side: kept.truncation_side };
+                let rows = self.tokenizer.encode_cut(&[first], limit);
+                rows.map(|rows| Segments { ids: rows.concat(), types: Vec::new() })
+            }
+            _ => self.tokenizer.encode_segments(first, second, limit),
+        };
         let mut row = encoded.map_err(|error| whole(&error))?;
-        if row.ids.is_empty() {
-            return Ok(None);
-        }
         if matches!(self.network.trunk(), Trunk::Encoder(encoder) if encoder.config().token_types < 2)
         {
             row.types.clear();
         }
         self.network.trunk().check(&[token_row(&row)]).map_err(|error| whole(&error))?;
-        Ok(Some(row))
+        Ok(row)
     }
 
     /// The logits of each row, in the order of the labels; NaN where a row cannot be read, which
@@ -205,8 +213,8 @@ impl TextClassifier {
     }
 }
 
-/// The scale that a run keeps of its head.
-fn standard(path: &Path, network: &Network) -> Result<Option<Standard>, String> {
+/// What the run of a head keeps of it.
+fn kept(path: &Path, network: &Network) -> Result<Option<KeptTask>, String> {
     let Network::Head { model, head, .. } = network else { return Ok(None) };
     let (file, name) = (path.join(TASKS), model.configs().nth(*head).map(|head| &head.name));
     if !file.is_file() {
@@ -216,12 +224,12 @@ fn standard(path: &Path, network: &Network) -> Result<Option<Standard>, String> 
     let text = std::fs::read(&file).map_err(|error| wrong(error.to_string()))?;
     let tasks: Vec<KeptTask> =
         serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
-    let scale = tasks.into_iter().find(|task| Some(&task.name) == name).and_then(|it| it.scale);
-    match scale {
+    let kept = tasks.into_iter().find(|task| Some(&task.name) == name);
+    match kept.as_ref().and_then(|kept| kept.scale) {
         Some(Standard { mean, deviation }) if !(mean.is_finite() && deviation > 0.0) => {
             Err(wrong(format!("its scale has the mean {mean} and the deviation {deviation}")))
         }
-        scale => Ok(scale),
+        _ => Ok(kept),
     }
 }
 

@@ -74,6 +74,22 @@ fn little_memory_holds_one_layer_and_what_the_others_read() {
 }
 
 #[test]
+fn adapters_are_trained_beside_weights_that_references_share() {
+    let found = estimate(&run(&format!("model.lora.rank = 2\n{PPO}")), &decoder());
+    // Queries and values of two layers, from 8 to 8, of rank 2; and a value head.
+    let trained = 2 * 2 * 2 * (8 + 8) + 9;
+    assert_eq!(found.weights, (PARAMETERS + trained) * 4);
+    assert_eq!(found.gradients, trained * 8);
+    assert_eq!(found.optimizer, trained * 8);
+    assert_eq!(found.reference, 0);
+    let named = run(&format!("model.lora.rank = 2\nppo.reference = \"other\"\n{PPO}"));
+    assert_eq!(estimate(&named, &decoder()).reference, PARAMETERS * 4);
+    let separate = run(&format!("model.lora.rank = 2\nppo.critic = \"separate\"\n{PPO}"));
+    let adapters = 2 * (trained - 9) + 9;
+    assert_eq!(estimate(&separate, &decoder()).weights, (PARAMETERS + adapters) * 4);
+}
+
+#[test]
 fn ppo_adds_a_value_head_references_and_a_cache() {
     let shared = estimate(&run(PPO), &decoder());
     assert_eq!(shared.weights, (PARAMETERS + 9) * 4);

@@ -25,6 +25,7 @@ const SOURCES: &[&str] = &[
     "crates/optim/src",
     "crates/ppo/src/config.rs",
     "crates/ppo/src/config",
+    "crates/model/src/lora.rs",
     "crates/ppo/src/score.rs",
     "crates/sft/src",
 ];
@@ -39,7 +40,6 @@ const HEADS_SOURCES: &[&str] = &[
     "crates/heads/src/reinforce.rs",
     "crates/heads/src/tagging/align.rs",
     "crates/model/src/heads/freeze.rs",
-    "crates/model/src/lora.rs",
     "crates/model/src/pooling.rs",
 ];
 
@@ -87,12 +87,15 @@ question each:
 {\"question\": \"Who wrote it?\", \"context\": \"Ada wrote it.\", \"answers\": {\"text\": [\"Ada\"], \"answer_start\": [0]}}
 ```
 
-Starts count characters; the first answer is learnt, and by SQuAD's comparison any of them is right. Question and
+or SQuAD's own files, `{\"data\": [{\"title\", \"paragraphs\": [{\"context\", \"qas\": [{\"question\", \"answers\"}]}]}]}`, of which
+every question is a row. Starts count characters; the first answer is learnt, and by SQuAD's comparison any of them is right. Question and
 context are read as a pair of `train.max_length` tokens at most, the question in half of it; of a longer context as
 many windows are read as it takes, two of which share `overlap` tokens, whatever `train.truncation_side` says. A
 window without the whole answer teaches a head of kind `span_or_none` that it holds none (position 0, as BERT's
 baseline for SQuAD 2), and a head of kind `span` nothing. The answer is that of the window whose start and end
-logits have the largest sum, unless the sum of *no answer* is larger than that in every window.
+logits have the largest sum, unless the sum of *no answer* is larger than that in every window: at all while a head
+learns, and once its run has ended by more than the threshold of the best F1 of the held-out rows, as SQuAD 2's
+evaluation chooses it (`eval/none_above`; by it these rows have the F1 `eval/answer_f1_best`, the best case).
 `hybrid predict RUN --question Q --text CONTEXT`, or rows `{\"question\": …, \"context\": …}`, give `answer`,
 `start`, `end`, `score` (the probability of the start times that of the end) and `answerable`.
 
@@ -113,12 +116,8 @@ $ hybrid export runs/multi-task ./model
 
 KL is measured against the frozen language model, as without heads, and `kl/sft_drift` says how far the supervised
 steps of a cycle, the heads' among them, moved it. `export` writes the language model, or with `--task` a head.
-`model.freeze`, `model.lora`,
+With `model.lora`, heads and adapters are trained, and none of the language model's own weights. `model.freeze`,
 `eval.patience`, `eval.rows` and `reward-model` phases are for runs of heads alone.
-
-## Not there yet
-
-LoRA beside a language model.
 
 ## Keys
 
@@ -134,6 +133,13 @@ with the same keys; `hybrid check CONFIG` prints it with all defaults filled in,
 ppo.clip_range=0.1` changes one value. What is not listed here is refused, with the nearest name.
 Parameters of each optimizer and scheduler are in `docs/algorithms/optim.md`, rewards in
 `docs/rewards.md`, metrics in `docs/metrics.md`.
+
+With `[model.lora]`, SFT and PPO train low-rank adapters and none of the model's own weights: every projection `W`
+that `targets` names computes `x·W + alpha/rank · (x·a)·b` (names are the same for every family, and query, key and
+value each have adapters of their own), and only `a` and `b`, the value head and task heads change. Optimizer and
+gradients then hold next to nothing, and references cost no memory: `ppo.reference = \"run_start\"` is the model
+without its adapters. A checkpoint keeps adapters beside the weights and is resumed bit for bit; rollouts,
+`merged/`, `hybrid export` and whatever names the run as a model have them in the weights.
 
 The design document's keys also work, at the top of the file: `LRATE` is `optim.lr`, `OPTIMIZER`
 `optim.optimizer`, `SCHEDULER` `optim.scheduler`, `NUM_TRAINING_STEPS` `optim.total_steps`,
@@ -154,6 +160,7 @@ fn smallest_tables() -> BTreeMap<&'static str, (Value, Vec<&'static str>)> {
     let metric = json!({"metric": "a/b"});
     BTreeMap::from([
         ("model.init", (filled::<InitSection>(json!({})), vec![])),
+        ("model.lora", (filled::<LoraConfig>(json!({})), vec![])),
         ("phase", (filled::<PhaseConfig>(json!({"kind": "sft"})), vec!["kind"])),
         ("phase.mix", (filled::<MixConfig>(json!({"sft_coef": 1})), vec!["sft_coef"])),
         ("phase.mix.sft_coef", (json!({"kind": "linear", "warmup": 0}), vec!["from", "to"])),

@@ -138,6 +138,58 @@ fn answers_are_found_in_their_windows() {
 }
 
 #[test]
+fn articles_of_squad_are_read_question_by_question() {
+    let bench = Bench::new();
+    let article = |start: usize| {
+        let asked = json!([
+            { "id": "1", "question": "q", "answers": [{ "text": "bé", "answer_start": start }] },
+            { "id": "2", "question": "r", "answers": [], "is_impossible": true },
+        ]);
+        let other =
+            json!({ "id": "3", "question": "q", "answers": [{ "text": "y", "answer_start": 2 }] });
+        let first = json!({ "context": "a bé cde", "qas": asked });
+        json!({ "title": "One", "paragraphs": [first, { "context": "x y", "qas": [other] }] })
+    };
+    let read = |file: &str, more: &str| {
+        let text = format!(
+            "train.max_length = 40\n[[head]]\ntask = \"t\"\nkind = \"span_or_none\"\n\
+             data = {{ train = {file:?}, shuffle = false{more} }}\n[[phase]]\nkind = \"heads\"\nsteps = 1\n"
+        );
+        bench.parts(&bench.config(&text)).map(|mut parts| parts.rows.remove(0).train)
+    };
+    let nested = |article: Value, more: &str| {
+        let file = bench.path().join("squad.json");
+        let all =
+            json!({ "version": "v2.0", "data": [{ "title": "Two", "paragraphs": [] }, article] });
+        std::fs::write(&file, all.to_string()).unwrap();
+        read(file.to_str().unwrap(), more)
+    };
+    let row = |question: &str, context: &str, text: &[&str]| {
+        let starts = vec![2; text.len()];
+        json!({ "question": question, "context": context,
+                "answers": { "text": text, "answer_start": starts } })
+    };
+    let rows = [row("q", "a bé cde", &["bé"]), row("r", "a bé cde", &[]), row("q", "x y", &["y"])];
+    let flat = read(&bench.rows("flat.jsonl", &rows), "").unwrap();
+    let found = nested(article(2), "").unwrap();
+    assert_eq!(found.len(), 3);
+    assert_eq!(found, flat);
+    // By what else a question or its article has.
+    let third = nested(article(2), ", rows = { title = \"One\", id = \"3\" }").unwrap();
+    assert_eq!(third, flat[2..]);
+
+    let moved = nested(article(3), "").unwrap_err().to_string();
+    assert!(moved.starts_with("`paragraphs[0].qas[0]` in "), "{moved}");
+    assert!(moved.contains("the answer `bé` begins at character 3 of `context`"), "{moved}");
+    let mut bare = article(2);
+    bare["paragraphs"][1].as_object_mut().unwrap().remove("qas");
+    let bare = nested(bare, "").unwrap_err().to_string();
+    assert!(bare.contains("in `paragraphs[1]` than an object with a text `context`"), "{bare}");
+    let renamed = ", question = \"asked\", context = \"passage\", answers = \"spans\"";
+    assert_eq!(nested(article(2), renamed).unwrap(), flat);
+}
+
+#[test]
 fn answers_that_are_not_there_are_named() {
     let said = |kind: &str, answers: Value| {
         let row = json!({ "question": "q", "context": "é abc", "answers": answers });

@@ -1,5 +1,7 @@
 //! Heads beside a language model: two kinds of learning, one trunk.
 
+mod adapters;
+
 use hybrid_data::encode::Encoded;
 use hybrid_data::load::Located;
 use hybrid_model::weights::{self, Checkpoint};

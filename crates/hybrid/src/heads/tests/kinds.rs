@@ -300,6 +300,11 @@ fn texts_without_an_answer_and_texts_in_windows() {
     );
     assert!(after.get("eval/answer_f1/qa").unwrap() >= 0.85, "{after:?}");
     assert!(after.get("eval/unanswered_exact/qa").unwrap() >= 0.85, "{after:?}");
+    // The threshold of the best F1 is kept, by which the held-out rows have that F1.
+    let best = after.get("eval/answer_f1_best/qa").unwrap();
+    assert!(best >= after.get("eval/answer_f1/qa").unwrap(), "{after:?}");
+    let reading = predictor.tasks()[0].span.unwrap();
+    assert_eq!(reading.none_above, after.get("eval/none_above/qa"));
     let long = |words: &str| format!("{0}ü {words} {0}", ". ".repeat(30));
     let (first, second) = (long("c g w l"), long("a e w l"));
     let queries = [asking(",", &first), asking("?", &first), asking(";", &second)];

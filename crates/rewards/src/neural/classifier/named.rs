@@ -5,8 +5,8 @@
 //! otherwise, key by key.
 
 use super::readout::{Naming, Pick};
-use super::{Config, LABEL, LABELS, Label, PROBLEM, SCORE, TASK, TEXT, build};
-use crate::neural::{BATCH_TOKENS_PARAM, CACHE, DEVICE, MAX_LENGTH};
+use super::{Config, LABEL, LABELS, LENGTH, Label, PROBLEM, SCORE, TASK, TEXT, build};
+use crate::neural::{BATCH_TOKENS_PARAM, CACHE, DEVICE};
 use crate::spec::form::{NetworkForm, keys_of, maker};
 use crate::spec::info::Param;
 use crate::spec::registry::{RegisterError, Registry};
@@ -237,7 +237,7 @@ fn form(named: &'static Named) -> NetworkForm {
     let mut params = vec![model];
     params.extend(target);
     params.extend([TASK, LABEL, LABELS, PROBLEM, TEXT, SCORE, invert]);
-    params.extend([MAX_LENGTH, DEVICE, BATCH_TOKENS_PARAM, CACHE]);
+    params.extend([LENGTH, DEVICE, BATCH_TOKENS_PARAM, CACHE]);
     let defaults = keys_of(&Config { target: wanted, invert: inverted, ..Config::default() });
     let make = maker(params.clone(), defaults.clone(), move |config: Config, env| {
         build(config, naming, env)

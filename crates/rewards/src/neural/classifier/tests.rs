@@ -57,7 +57,7 @@ fn rows_and_logits_are_those_of_transformers() {
                     Value::String(text) => (text.as_str(), None),
                     pair => (pair[0].as_str().unwrap(), pair[1].as_str()),
                 };
-                let row = model.row(first, second, 24).unwrap().unwrap();
+                let row = model.row(first, second, 24).unwrap();
                 assert_eq!(json!(row.ids), answer["ids"], "{name}, {text}");
                 let types = list(&answer["types"]);
                 if !types.is_empty() {

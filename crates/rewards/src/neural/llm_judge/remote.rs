@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Config, OnError, Question};
+use super::{Config, Question};
 use crate::cache::{Cache, Pending};
 use crate::column::Column;
 use crate::error::{ParamError, RewardError};
 use crate::metrics::http::client::{self, Client, Failure, Limits};
 use crate::metrics::http::parallel;
+use crate::metrics::wire::OnError;
 use crate::neural::template::targets;
 use crate::reward::{Needs, Reward};
 use crate::sample::{Context, Sample};

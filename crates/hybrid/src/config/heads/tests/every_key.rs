@@ -7,25 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use hybrid_testing::flips::{Flip, alone, flip};
 use serde_json::{Value, json};
 
 use crate::config::{AnyConfig, HeadsConfig, parse_any};
-
-/// A key, what is set beside it for it to have a meaning, and to what it changes.
-struct Flip {
-    key: &'static str,
-    beside: Value,
-    to: Value,
-}
-
-fn flip(key: &'static str, beside: Value, to: Value) -> Flip {
-    Flip { key, beside, to }
-}
-
-/// A key that means something by itself.
-fn alone(key: &'static str, to: Value) -> Flip {
-    flip(key, json!({}), to)
-}
 
 fn head_flips() -> Vec<Flip> {
     let of = |kind: &str| json!({ "head.kind": kind });
@@ -147,32 +132,26 @@ fn slot<'a>(config: &'a mut Value, path: &str) -> &'a mut Value {
     })
 }
 
-impl Flip {
-    fn before(&self) -> Value {
-        let mut config = base();
-        for (path, value) in self.beside.as_object().unwrap() {
-            *slot(&mut config, path) = value.clone();
-        }
-        config
-    }
+fn before(flip: &Flip) -> Value {
+    flip.before(base(), |config, path, value| slot(config, path).clone_from(value))
+}
 
-    fn after(&self) -> Value {
-        let mut config = self.before();
-        *slot(&mut config, self.key) = self.to.clone();
-        config
-    }
+fn after(flip: &Flip) -> Value {
+    let mut config = before(flip);
+    slot(&mut config, flip.key).clone_from(&flip.to);
+    config
+}
 
-    /// What is said where the last part of the key has a letter too many.
-    fn misspelt(&self) -> String {
-        let (table, name) = self.key.rsplit_once('.').unwrap_or(("", self.key));
-        let mut config = self.before();
-        let inner = if table.is_empty() { &mut config } else { slot(&mut config, table) };
-        if inner.is_null() {
-            *inner = json!({});
-        }
-        inner[format!("{name}x")] = self.to.clone();
-        read(&config).expect_err("a misspelt key")
+/// What is said where the last part of the key has a letter too many.
+fn misspelt(flip: &Flip) -> String {
+    let (table, name) = flip.key.rsplit_once('.').unwrap_or(("", flip.key));
+    let mut config = before(flip);
+    let inner = if table.is_empty() { &mut config } else { slot(&mut config, table) };
+    if inner.is_null() {
+        *inner = json!({});
     }
+    inner[format!("{name}x")] = flip.to.clone();
+    read(&config).expect_err("a misspelt key")
 }
 
 fn read(config: &Value) -> Result<HeadsConfig, String> {
@@ -222,13 +201,13 @@ fn every_key_changes_what_is_read_and_is_suggested_where_it_is_misspelt() {
     assert_eq!(flipped, keys, "left: the table of this test, right: docs/heads.md");
     for flip in &flips {
         let key = flip.key;
-        let before = read(&flip.before()).unwrap_or_else(|error| panic!("beside {key}: {error}"));
-        let after = read(&flip.after()).unwrap_or_else(|error| panic!("{key}: {error}"));
-        assert_ne!(before, after, "{key} changes nothing");
-        let again = after.effective().unwrap_or_else(|error| panic!("{key}: {error}"));
+        let was = read(&before(flip)).unwrap_or_else(|error| panic!("beside {key}: {error}"));
+        let is = read(&after(flip)).unwrap_or_else(|error| panic!("{key}: {error}"));
+        assert_ne!(was, is, "{key} changes nothing");
+        let again = is.effective().unwrap_or_else(|error| panic!("{key}: {error}"));
         let again = parse_any(&again, Path::new("config.toml"), &[]);
-        assert_eq!(again.unwrap(), AnyConfig::Heads(after), "{key} is lost when written");
-        let said = flip.misspelt();
+        assert_eq!(again.unwrap(), AnyConfig::Heads(is), "{key} is lost when written");
+        let said = misspelt(flip);
         let suggestion = format!("did you mean `{}`?", written(key));
         assert!(said.contains(&suggestion), "{key}: {said}");
     }
@@ -242,7 +221,7 @@ fn every_table_is_suggested_where_it_is_misspelt() {
             beside: json!({}),
             to: json!({}),
         };
-        let said = flip.misspelt();
+        let said = misspelt(&flip);
         let (outer, name) = table.rsplit_once('.').unwrap_or(("", table));
         let expected = format!("{}.{name}", written(outer));
         let suggestion = format!("did you mean `{}`?", expected.trim_start_matches('.'));
