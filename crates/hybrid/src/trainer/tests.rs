@@ -307,7 +307,9 @@ fn assert_same_step(settings: &str, step: &dyn Fn(&mut HybridTrainer)) {
     };
     let (normal, low) = (moves("normal"), moves("low"));
     let moved = normal.iter().filter(|by| by.abs() > 1e-5).count();
-    assert!(moved > 500, "{settings}: {moved} of {} weights moved", normal.len());
+    // Adapters are a few hundred values.
+    let least = if settings.contains("lora") { 100 } else { 500 };
+    assert!(moved > least, "{settings}: {moved} of {} weights moved", normal.len());
     // Moves are differences of weights, some of them near 1.
     let largest = normal.iter().fold(0.0_f32, |largest, by| largest.max(by.abs()));
     for (index, (a, b)) in low.iter().zip(&normal).enumerate() {
@@ -355,6 +357,8 @@ fn ppo_updates_are_the_same_in_little_memory() {
         "ppo.estimator = \"reinforce\"\nppo.entropy_coef = 0.1",
         "ppo.truncated = \"bootstrap\"\nppo.kl.placement = \"loss\"",
         "rollout.top_k = 4",
+        "model.lora.rank = 2",
+        &format!("{critic}\nmodel.lora.rank = 2"),
     ] {
         assert_same_step(&format!("{settings}\n{extra}"), &step);
     }
