@@ -38,7 +38,7 @@ pub use phase::{CycleSteps, MixConfig, PhaseConfig, PhaseKind, PhasePlan};
 pub use plateau::{Plateau, UntilConfig, Verdict};
 pub use rollout::{RolloutConfig, RolloutWeights};
 pub use schedule::{Curriculum, Measure, Schedule, ScheduleKind};
-pub use train::{MicroBatch, OnNonFinite, TrainConfig};
+pub use train::{MemoryUse, MicroBatch, OnNonFinite, TrainConfig};
 
 use hybrid_data::config::DataConfig;
 use hybrid_optim::OptimConfig;

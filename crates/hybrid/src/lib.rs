@@ -5,7 +5,8 @@
 //!
 //! 1. [`config`]: one file that says everything about a run.
 //! 2. [`policy`] and [`reference`](mod@reference): what is trained, and the frozen models it is held against.
-//! 3. [`prompt`], [`rollout`], [`passes`]: prompts, the policy's answers, and their log-probabilities.
+//! 3. [`prompt`], [`rollout`], [`passes`]: prompts, the policy's answers, and their log-probabilities;
+//!    [`backward`]: from a loss of them to gradients.
 //! 4. [`trainer`]: one supervised step, one rollout, one PPO update, each to be called on its own.
 //! 5. [`scorer`] and [`evaluation`]: scores of responses, and measurements on held-out data.
 //! 6. [`cursor`], [`feed`], [`run`]: the phases of a run on top of the steps.
@@ -26,6 +27,7 @@
 //! }
 //! ```
 
+pub mod backward;
 pub mod checkpoint;
 pub mod config;
 pub mod cursor;

@@ -5,10 +5,12 @@
 //! there is no mask to get wrong afterwards.
 
 use burn::tensor::{Int, Tensor, TensorData};
+use hybrid_model::decoder::{Keeps, Trace};
 use hybrid_model::input::Rows;
 use hybrid_model::ops::LogprobOptions;
 use hybrid_model::{Decoder, KeptSet, TokenInput};
 
+use crate::backward::Traces;
 use crate::policy::Policy;
 
 /// A prompt with its completion, as tokens.
@@ -44,13 +46,16 @@ pub struct PassOptions {
     /// Whether values may change the trunk they share with the policy; false while only the value
     /// head warms up.
     pub values_train_trunk: bool,
+    /// What is kept for the backward pass, where one is recorded.
+    pub keeps: Keeps,
 }
 
 impl PassOptions {
-    /// Log-probabilities alone.
+    /// Log-probabilities alone, of a pass that keeps everything.
     #[must_use]
     pub fn logprobs(temperature: f64) -> Self {
-        Self { temperature, entropy: false, values: false, values_train_trunk: true }
+        let keeps = Keeps::default();
+        Self { temperature, entropy: false, values: false, values_train_trunk: true, keeps }
     }
 }
 
@@ -64,6 +69,8 @@ pub struct Pass {
     /// `[m]`, in units of reward: `n` and one more for each row with a value after its last token,
     /// which stands behind the row's others.
     pub values: Option<Tensor<1>>,
+    /// The ways back to the policy's parameters.
+    pub traces: Traces,
 }
 
 /// Runs the policy over `rows`, all at once.
@@ -73,14 +80,16 @@ pub struct Pass {
 pub fn forward(policy: &Policy, rows: &[Sequence<'_>], options: PassOptions) -> Pass {
     let layout = Layout::new(rows);
     let input = layout.input(rows, &policy.decoder);
-    let hidden = flat_hidden(&policy.decoder, &input);
+    let (hidden, trace) = flat_hidden(&policy.decoder, &input, options.keeps);
+    let mut traces = Traces { policy: trace, ..Traces::default() };
     let at = |hidden: Tensor<2>, places: &[usize]| {
         let places = int_tensor(places, &hidden.device());
         hidden.select(0, places)
     };
     let values = options.values.then(|| match (&policy.critic, &policy.value_head) {
         (Some(critic), _) => {
-            let hidden = flat_hidden(&critic.decoder, &input);
+            let (hidden, trace) = flat_hidden(&critic.decoder, &input, options.keeps);
+            traces.critic = trace;
             Some(critic.value_head.values(at(hidden, &layout.valued)))
         }
         (None, Some(head)) => {
@@ -91,16 +100,17 @@ pub fn forward(policy: &Policy, rows: &[Sequence<'_>], options: PassOptions) -> 
         (None, None) => None,
     });
     let chosen = at(hidden, &layout.states);
-    Pass { values: values.flatten(), ..score(&policy.decoder, chosen, rows, options) }
+    Pass { values: values.flatten(), traces, ..score(&policy.decoder, chosen, rows, options) }
 }
 
 /// Log-probabilities (and entropies, if asked for) alone, for a decoder without values.
 #[must_use]
 pub fn forward_decoder(decoder: &Decoder, rows: &[Sequence<'_>], options: PassOptions) -> Pass {
     let layout = Layout::new(rows);
-    let hidden = flat_hidden(decoder, &layout.input(rows, decoder));
+    let (hidden, trace) = flat_hidden(decoder, &layout.input(rows, decoder), options.keeps);
     let states = int_tensor(&layout.states, &hidden.device());
-    score(decoder, hidden.select(0, states), rows, options)
+    let traces = Traces { policy: trace, ..Traces::default() };
+    Pass { traces, ..score(decoder, hidden.select(0, states), rows, options) }
 }
 
 fn score(
@@ -121,7 +131,8 @@ fn score(
         Some(kept) => decoder.kept_logprobs(hidden, targets, &kept, &wanted),
         None => decoder.token_logprobs_with(hidden, targets, &wanted),
     };
-    Pass { logprobs: scored.logprobs, entropy: scored.entropy, values: None }
+    let traces = Traces::default();
+    Pass { logprobs: scored.logprobs, entropy: scored.entropy, values: None, traces }
 }
 
 /// The kept sets of all tokens, or `None` where every token could be drawn everywhere.
@@ -172,11 +183,11 @@ impl Layout {
     }
 }
 
-/// Hidden states `[b · width, e]`.
-fn flat_hidden(decoder: &Decoder, input: &TokenInput) -> Tensor<2> {
-    let hidden = decoder.hidden(input, None);
+/// Hidden states `[b · width, e]`, and the way back from them.
+fn flat_hidden(decoder: &Decoder, input: &TokenInput, keeps: Keeps) -> (Tensor<2>, Trace) {
+    let (hidden, trace) = decoder.hidden_traced(input, keeps);
     let [b, t, e] = hidden.dims();
-    hidden.reshape([b * t, e])
+    (hidden.reshape([b * t, e]), trace)
 }
 
 fn int_tensor(values: &[usize], device: &burn::tensor::Device) -> Tensor<1, Int> {

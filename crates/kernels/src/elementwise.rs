@@ -3,7 +3,7 @@
 //! Tensors come and go by value: on the CPU backend a tensor with one owner is changed where it
 //! lies.
 
-use burn::tensor::{ElementConversion, Tensor};
+use burn::tensor::{ElementConversion, IndexingUpdateOp, Int, Tensor};
 
 #[cfg(feature = "flex")]
 use crate::host;
@@ -27,6 +27,34 @@ pub fn accumulate(sum: Tensor<1>, addend: Tensor<1>) -> Tensor<1> {
     sum + addend
 }
 
+/// A table with row `i` of `addend` added to its row `rows[i]`, for each `i` in order, written into
+/// `sum`. A row may be named more than once.
+///
+/// # Shapes
+///
+/// - `sum`, output: `[v · e]`, row-major; `rows`: `[n]`, each below `v`; `addend`: `[n, e]`
+///
+/// # Panics
+///
+/// When the numbers of rows differ, or one is not in the table.
+#[must_use]
+pub fn accumulate_rows(sum: Tensor<1>, rows: Tensor<1, Int>, addend: Tensor<2>) -> Tensor<1> {
+    let ([size], [count, width]) = (sum.dims(), addend.dims());
+    assert_eq!(rows.dims(), [count], "one place a row");
+    if count * width == 0 {
+        return sum;
+    }
+    #[cfg(feature = "flex")]
+    {
+        let flat: Tensor<1> = addend.clone().reshape([count * width]);
+        if host::resident(&[&sum, &flat]) {
+            return on_host::accumulate_rows(sum, rows, flat, width);
+        }
+    }
+    let table: Tensor<2> = sum.reshape([size / width, width]);
+    table.select_assign(0, rows, addend, IndexingUpdateOp::Add).reshape([size])
+}
+
 /// `Σ xᵢ²`, and the tensor back.
 ///
 /// On the CPU backend every product and sum is an f64, in an order that depends on the length
@@ -48,7 +76,7 @@ pub fn sum_of_squares(tensor: Tensor<1>) -> (f64, Tensor<1>) {
 
 #[cfg(feature = "flex")]
 mod on_host {
-    use burn::tensor::Tensor;
+    use burn::tensor::{Int, Tensor};
     use rayon::prelude::*;
 
     use crate::host::{self, CHUNK};
@@ -62,6 +90,28 @@ mod on_host {
                 *total += value;
             }
         });
+        host::give(sum, &device)
+    }
+
+    pub(super) fn accumulate_rows(
+        sum: Tensor<1>,
+        rows: Tensor<1, Int>,
+        addend: Tensor<1>,
+        width: usize,
+    ) -> Tensor<1> {
+        let device = sum.device();
+        let (mut sum, addend) = (host::take(sum), host::take(addend));
+        let table = host::slice_mut(&mut sum);
+        // One after the other: rows that are named twice are added in their order.
+        let rows = rows.into_data();
+        for (row, addend) in rows.iter::<i64>().zip(host::slice(&addend).chunks(width)) {
+            let row = usize::try_from(row).unwrap_or(usize::MAX);
+            let place = table.chunks_mut(width).nth(row);
+            assert!(place.is_some(), "row {row} is not in the table");
+            for (total, value) in place.into_iter().flatten().zip(addend) {
+                *total += value;
+            }
+        }
         host::give(sum, &device)
     }
 

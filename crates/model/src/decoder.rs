@@ -1,6 +1,9 @@
 //! The network: one causal decoder for every family.
 
 mod block;
+mod trace;
+
+pub use trace::{Keeps, Part, Remaining, Trace};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -162,6 +165,11 @@ impl Decoder {
         if let Some(cache) = cache {
             cache.advance(t);
         }
+        self.finished(hidden)
+    }
+
+    /// What the last block gave, ready for the head.
+    fn finished(&self, mut hidden: Tensor<3>) -> Tensor<3> {
         if let Some(norm) = &self.final_norm {
             hidden = norm.forward(hidden, &self.config);
         }
@@ -237,12 +245,14 @@ impl Decoder {
 
     fn embed(&self, input: &TokenInput, past: usize) -> Tensor<3> {
         let [b, t] = input.dims();
-        let rows = |table: Tensor<2>, ids: Tensor<1, Int>, shape: [usize; 2]| {
-            let [_, width] = table.dims();
-            table.select(0, ids).reshape([shape[0], shape[1], width])
-        };
         let ids = input.ids.clone().reshape([b * t]);
-        let mut hidden = rows(self.token_embedding.val(), ids, [b, t]);
+        self.placed(self.token_embedding.val().select(0, ids), input, past)
+    }
+
+    /// From the embeddings of the tokens, `[b · t, e]`, to what the first block reads.
+    fn placed(&self, embedded: Tensor<2>, input: &TokenInput, past: usize) -> Tensor<3> {
+        let ([b, t], [_, e]) = (input.dims(), embedded.dims());
+        let mut hidden = embedded.reshape([b, t, e]);
         if let Some(scale) = self.config.embedding_scale {
             hidden = hidden * scale;
         }
@@ -263,7 +273,9 @@ impl Decoder {
         );
         let positions: Vec<u32> = positions.iter().map(|p| (p + offset) as u32).collect();
         let ids = crate::input::int_tensor(&positions, [n * t], &self.device());
-        hidden + rows(table.val(), ids, [n, t])
+        let table = table.val();
+        let [_, d] = table.dims();
+        hidden + table.select(0, ids).reshape([n, t, d])
     }
 }
 

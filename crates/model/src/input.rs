@@ -56,6 +56,11 @@ impl TokenInput {
         Self::new(ids, [1, ids.len()], Rows::RightPadded, device)
     }
 
+    /// The same tokens on a device that records no gradients.
+    pub(crate) fn without_autodiff(&self) -> Self {
+        Self { ids: self.ids.clone().without_autodiff(), rows: self.rows.clone() }
+    }
+
     /// `[b, t]`.
     #[must_use]
     pub fn dims(&self) -> [usize; 2] {

@@ -9,7 +9,8 @@
 //! 2. [`family`]: from a Hugging Face `config.json` to that data, and which tensor goes where.
 //! 3. [`input`]: token ids with their positions and their attention pattern.
 //! 4. [`ops`]: the few operations everything is made of, each behind one function.
-//! 5. [`decoder`]: the network, [`cache`]: its memory while generating.
+//! 5. [`decoder`]: the network, and its backward pass block by block where memory is short;
+//!    [`cache`]: its memory while generating.
 //! 6. [`weights`]: weights in and out: safetensors, GGUF, Hugging Face directories.
 //! 7. [`sampling`] and [`generate`]: from logits to tokens, on the host, by seed.
 //! 8. [`perplexity`]: how probable given texts are. [`choice`]: which of a few tokens comes next.

@@ -5,8 +5,8 @@ mod module;
 use std::collections::BTreeMap;
 
 use burn::module::Module;
-use burn::tensor::{Gradients, Tensor};
-use hybrid_kernels::elementwise::sum_of_squares;
+use burn::tensor::{Gradients, Int, Tensor};
+use hybrid_kernels::elementwise::{accumulate_rows, sum_of_squares};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -81,6 +81,32 @@ impl Stepper {
         factor: impl Fn(&str) -> f64,
     ) {
         module.visit(&mut Collect::new(gradients, &mut self.gradients, Some(&factor)));
+    }
+
+    /// As [`Self::accumulate`], of a table of which only some rows have a gradient: row `rows[i]` of
+    /// the parameter at `path` in the module tree gets `gradient[i]`, and a row may be named more
+    /// than once. The gradient of the whole table never stands beside the sum.
+    ///
+    /// # Shapes
+    ///
+    /// - the parameter: `[v, e]`; `rows`: `[n]`; `gradient`: `[n, e]`
+    ///
+    /// # Panics
+    ///
+    /// When a row is not in the table.
+    pub fn accumulate_rows<M: Module>(
+        &mut self,
+        module: &M,
+        path: &str,
+        rows: Tensor<1, Int>,
+        gradient: Tensor<2>,
+    ) {
+        let mut census = Census::default();
+        module.visit(&mut census);
+        let Some((info, _)) = census.get(path) else { return };
+        let zeros = || Tensor::zeros([info.len()], (&gradient.device(), gradient.dtype()));
+        let sum = self.gradients.remove(path).unwrap_or_else(zeros);
+        self.gradients.insert(path.to_owned(), accumulate_rows(sum, rows, gradient));
     }
 
     /// Steps every parameter that has a gradient, and forgets the gradients.

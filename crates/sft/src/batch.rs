@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use hybrid_data::batch::TokenBatch;
 use hybrid_data::pack::Packed;
+use hybrid_model::decoder::{Keeps, Trace};
 use hybrid_model::input::{Rows, TokenInput};
 use hybrid_model::{Decoder, DecoderConfig};
 
@@ -138,17 +139,22 @@ impl SftBatch {
         SftError::NothingCounts { rows }
     }
 
-    /// Hidden states that predict the counted tokens, `[n, e]`, and these tokens, `[n]`.
+    /// Hidden states that predict the counted tokens, `[n, e]`, and these tokens, `[n]`, with the way
+    /// back to the decoder's parameters.
     ///
     /// Rows are selected before the head, so that nothing that does not count is projected.
-    pub(crate) fn predictions(&self, decoder: &Decoder) -> (Tensor<2>, Tensor<1, Int>) {
+    pub(crate) fn predictions(
+        &self,
+        decoder: &Decoder,
+        keeps: Keeps,
+    ) -> (Tensor<2>, Tensor<1, Int>, Trace) {
         let device = decoder.device();
         let [b, t] = self.shape;
         let input = TokenInput::new(&self.ids, self.shape, self.rows.clone(), &device);
-        let hidden = decoder.hidden(&input, None);
+        let (hidden, trace) = decoder.hidden_traced(&input, keeps);
         let [_, _, width] = hidden.dims();
         let hidden = hidden.reshape([b * t, width]).select(0, ints(&self.places, &device));
-        (hidden, ints(&self.targets, &device))
+        (hidden, ints(&self.targets, &device), trace)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use hybrid_model::Decoder;
+use hybrid_model::decoder::Keeps;
 
 use crate::batch::SftBatch;
 use crate::error::SftError;
@@ -36,7 +37,7 @@ pub fn evaluate(
             empty = empty.or_else(|| Some(batch.nothing_counts()));
             continue;
         }
-        let (hidden, targets) = batch.predictions(&decoder);
+        let (hidden, targets, _) = batch.predictions(&decoder, Keeps::default());
         let logprobs = decoder.token_logprobs(hidden, targets, 1.0);
         let logprobs = logprobs.into_data().try_into_vec_as::<f32>();
         let logprobs = logprobs.map_err(|error| SftError::Device { reason: error.to_string() })?;

@@ -6,7 +6,8 @@
 //!
 //! 1. [`config`] — label smoothing and z-loss.
 //! 2. [`batch`] — right-padded or packed examples as the model reads them, and which tokens count.
-//! 3. [`loss()`] — the loss of a micro-batch, divided by the token count of the whole step.
+//! 3. [`loss()`] — the loss of a micro-batch, divided by the token count of the whole step;
+//!    [`traced_loss`] where memory is short.
 //! 4. [`evaluate()`] — mean loss and perplexity of held-out examples, without gradients.
 //! 5. [`error`] — what can be wrong with a batch.
 //!
@@ -34,4 +35,4 @@ pub use batch::SftBatch;
 pub use config::SftConfig;
 pub use error::SftError;
 pub use evaluate::{Evaluation, evaluate};
-pub use loss::{SftLoss, SftStats, loss};
+pub use loss::{SftLoss, SftStats, loss, traced_loss};

@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 use hybrid_model::Decoder;
+use hybrid_model::decoder::{Keeps, Trace};
 
 use crate::batch::SftBatch;
 use crate::config::SftConfig;
@@ -50,6 +51,22 @@ pub fn loss(
     config: &SftConfig,
     normaliser: f64,
 ) -> Result<SftLoss, SftError> {
+    traced_loss(decoder, batch, config, normaliser, Keeps::Everything).map(|(loss, _)| loss)
+}
+
+/// As [`loss`], of a pass that keeps what `keeps` says. The gradients of the total are those of the
+/// decoder with what the trace leaves to do.
+///
+/// # Errors
+///
+/// As [`loss`].
+pub fn traced_loss(
+    decoder: &Decoder,
+    batch: impl Into<SftBatch>,
+    config: &SftConfig,
+    normaliser: f64,
+    keeps: Keeps,
+) -> Result<(SftLoss, Trace), SftError> {
     config.validate()?;
     // Below the smallest f32 the division would give infinity.
     if !(normaliser as f32 > 0.0 && normaliser.is_finite()) {
@@ -61,7 +78,7 @@ pub fn loss(
     if batch.tokens() == 0 {
         return Err(batch.nothing_counts());
     }
-    let (hidden, targets) = batch.predictions(decoder);
+    let (hidden, targets, trace) = batch.predictions(decoder, keeps);
     let terms = head::terms(decoder, hidden, targets, config);
     let nll = -terms.logprobs.sum();
     let mut total = nll.clone();
@@ -75,11 +92,12 @@ pub fn loss(
         z = log_z.square().sum();
         total = total + z.clone() * config.z_loss_coef;
     }
-    Ok(SftLoss {
+    let loss = SftLoss {
         total: total / normaliser,
         sums: Tensor::cat(vec![nll.detach(), smooth.detach(), z.detach()], 0),
         tokens: batch.tokens(),
-    })
+    };
+    Ok((loss, trace))
 }
 
 impl SftStats {

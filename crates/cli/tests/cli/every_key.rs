@@ -121,6 +121,8 @@ fn step_flips() -> Vec<Flip> {
         alone("train.micro_batch", json!(1)),
         alone("train.max_length", json!(9)),
         alone("train.packing", json!(true)),
+        // The same gradients, but for the order in which an embedding's rows are added up.
+        alone("train.memory", json!("low")),
         flip(
             "train.on_non_finite",
             json!({"optim.lr": 1e30, "optim.max_grad_norm": 0}),

@@ -18,6 +18,8 @@ mod help;
 mod inspect;
 mod judges;
 mod kill;
+#[cfg(target_os = "linux")]
+mod memory;
 mod quickstart;
 mod reward;
 mod support;

@@ -3,7 +3,7 @@
 use super::error::{ConfigError, Place};
 use super::heads::check_tasks;
 use super::output::OutputConfig;
-use super::{PhaseConfig, RunConfig};
+use super::{MemoryUse, PhaseConfig, RunConfig};
 
 /// A value that is wrong, and where it stands.
 #[derive(Debug)]
@@ -120,6 +120,11 @@ fn heads(config: &RunConfig) -> Result<(), Problem> {
             return Err(Problem::new(&key, text));
         }
         Some(_) => {}
+    }
+    if config.train.memory == MemoryUse::Low {
+        let text = "`train.memory` is `low`, which task heads cannot take: their steps keep what a \
+                    backward pass needs; set it to `normal`, or take `[[head]]` out";
+        return Err(Problem::new("train.memory", text));
     }
     if !config.has_sft() && !config.has_ppo() {
         let text = "no phase trains the language model: add one of kind `sft`, `ppo` or `hybrid`; a \

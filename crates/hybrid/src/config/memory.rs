@@ -6,7 +6,7 @@ use hybrid_model::config::DecoderConfig;
 use hybrid_ppo::config::{Critic, ReferenceConfig};
 use serde_json::Value;
 
-use super::{PhaseConfig, RunConfig};
+use super::{MemoryUse, PhaseConfig, RunConfig};
 
 /// Memory of a run in bytes, by what it is for. Sizes follow from the configuration; what an
 /// allocator or a backend adds, some tenths more, is not in it.
@@ -14,13 +14,15 @@ use super::{PhaseConfig, RunConfig};
 pub struct MemoryEstimate {
     /// The policy, its value head, and a critic of its own where there is one.
     pub weights: u64,
-    /// One gradient for each trained weight, and a second one while micro-batches add up.
+    /// One gradient for each trained weight, and a second one while micro-batches add up; with
+    /// `train.memory = "low"` that of one part of the model at a time.
     pub gradients: u64,
     /// The optimizer's state, twice where SFT and PPO keep their own.
     pub optimizer: u64,
     /// The frozen reference models.
     pub reference: u64,
-    /// What a forward pass keeps for its backward pass, of one micro-batch.
+    /// What a forward pass keeps for its backward pass, of one micro-batch; with
+    /// `train.memory = "low"` what each layer reads, and all of one layer.
     pub activations: u64,
     /// Keys and values of a rollout.
     pub kv_cache: u64,
@@ -56,8 +58,13 @@ pub fn estimate(run: &RunConfig, decoder: &DecoderConfig) -> MemoryEstimate {
     let rows = rows.max(if is_supervised { run.train.batch_size } else { 0 });
     let length = run.train.max_length.min(decoder.max_positions);
     let micro_batch = run.train.micro_batch.sequences(run.train.max_length, rows);
-    let gradients =
-        trained.saturating_mul(F32).saturating_mul(if micro_batch < rows { 2 } else { 1 });
+    let gradient = trained.saturating_mul(F32);
+    let added = match run.train.memory {
+        _ if micro_batch >= rows => 0,
+        MemoryUse::Normal => gradient,
+        MemoryUse::Low => largest_part(decoder).saturating_mul(F32).min(gradient),
+    };
+    let gradients = gradient.saturating_add(added);
 
     let states = if has_ppo && is_supervised && !run.train.shared_optimizer { 2.0 } else { 1.0 };
     let optimizer = (trained as f64 * state_bytes(run) * states) as u64;
@@ -66,7 +73,7 @@ pub fn estimate(run: &RunConfig, decoder: &DecoderConfig) -> MemoryEstimate {
 
     let tokens = count(micro_batch.saturating_mul(length));
     let activations = tokens
-        .saturating_mul(activation_floats(decoder))
+        .saturating_mul(activation_floats(decoder, run.train.memory))
         .saturating_mul(F32)
         .saturating_add(logits(tokens, decoder));
     let cached = if has_ppo { run.rollout.rows().saturating_mul(length) } else { 0 };
@@ -96,8 +103,9 @@ fn count(number: usize) -> u64 {
 
 /// Numbers that a token leaves behind in all layers for the backward pass: per layer the inputs of
 /// two norms, their outputs, the two sub-layers' outputs, queries, keys, values, the attention's
-/// output, and the MLP's inner values before and after the activation.
-fn activation_floats(decoder: &DecoderConfig) -> u64 {
+/// output, and the MLP's inner values before and after the activation. With little memory they are of
+/// one layer, and the others leave what they read.
+fn activation_floats(decoder: &DecoderConfig, memory: MemoryUse) -> u64 {
     let attention = &decoder.attention;
     let heads = count(attention.heads.saturating_add(attention.kv_heads)).saturating_mul(2);
     let inner = count(decoder.mlp.intermediate_size);
@@ -107,7 +115,21 @@ fn activation_floats(decoder: &DecoderConfig) -> u64 {
         .saturating_mul(6)
         .saturating_add(heads.saturating_mul(count(attention.head_dim)))
         .saturating_add(mlp);
-    layer.saturating_mul(count(decoder.layers.len())).saturating_add(width.saturating_mul(2))
+    let layers = count(decoder.layers.len());
+    let kept = match memory {
+        MemoryUse::Normal => layer.saturating_mul(layers),
+        MemoryUse::Low => width.saturating_mul(layers).saturating_add(layer),
+    };
+    kept.saturating_add(width.saturating_mul(2))
+}
+
+/// Values of the largest part of the model whose gradient comes at once: the table of the vocabulary,
+/// or a layer.
+fn largest_part(decoder: &DecoderConfig) -> u64 {
+    let table = count(decoder.vocab_size.saturating_mul(decoder.embedding_size));
+    let tables = if decoder.tie_embeddings { table } else { table.saturating_mul(2) };
+    let layers = count(decoder.parameter_count()).saturating_sub(tables);
+    table.max(layers / count(decoder.layers.len()).max(1))
 }
 
 /// Logits and their gradient, in pieces no larger than the budget.

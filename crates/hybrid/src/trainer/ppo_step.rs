@@ -11,6 +11,7 @@ use hybrid_ppo::{
 };
 
 use super::{HybridTrainer, Kind};
+use crate::backward::Traces;
 use crate::error::HybridError;
 use crate::metrics::{Metrics, mean};
 use crate::passes::{self, PassOptions, Sequence, forward, micro_batches};
@@ -191,25 +192,25 @@ impl HybridTrainer {
             };
             let kl_coef = self.kl.coef();
             let trains_policy = config.ppo.trains_policy(self.counters.ppo_updates as usize);
-            let inputs = self.loss_inputs(rollout, &rows, own);
+            let (inputs, traces) = self.loss_inputs(rollout, &rows, own);
             let terms = ppo::Update { kl_coef, normaliser, trains_policy };
             let loss = ppo::loss(inputs, &terms, &self.config.ppo)?;
-            let gradients = loss.total.backward();
             if let Some(policy) = &self.policy {
-                self.steppers.of(Kind::Ppo).accumulate(policy, gradients);
+                traces.backward(&loss.total, policy, self.steppers.of(Kind::Ppo));
             }
             update.add(LossSums::read(loss.sums)?);
         }
         Ok(*update.minibatch())
     }
 
-    /// A forward pass with gradients over some rows, beside the constants of the rollout.
+    /// A forward pass with gradients over some rows, beside the constants of the rollout, and the way
+    /// back.
     fn loss_inputs(
         &self,
         rollout: &Rollout<'_>,
         rows: &[usize],
         advantages: Vec<f32>,
-    ) -> LossInputs {
+    ) -> (LossInputs, Traces) {
         let config = &self.config.ppo;
         let sequences: Vec<Sequence<'_>> = rows
             .iter()
@@ -225,6 +226,7 @@ impl HybridTrainer {
             entropy: config.entropy_coef > 0.0,
             values: config.needs_values(),
             values_train_trunk: config.trains_policy(self.counters.ppo_updates as usize),
+            keeps: self.config.train.keeps(),
         };
         let policy = self.policy();
         let pass = forward(policy, &sequences, options);
@@ -238,7 +240,7 @@ impl HybridTrainer {
             returns: constant(&|row| rollout.prepared.rows[row].returns.clone()),
         });
         let widest = sequences.iter().map(|row| row.completion_ids.len()).max().unwrap_or(0);
-        LossInputs {
+        let inputs = LossInputs {
             logprobs: pass.logprobs,
             old_logprobs: constant(&|row| rollout.episodes[row].logprobs.clone()),
             ref_logprobs: constant(&|row| rollout.episodes[row].ref_logprobs.clone()),
@@ -250,7 +252,8 @@ impl HybridTrainer {
             entropy: pass.entropy,
             values,
             padded_slots: config.is_trl().then_some(rows.len() * widest),
-        }
+        };
+        (inputs, pass.traces)
     }
 
     /// Prompts and responses as rows of a pass.
@@ -359,10 +362,9 @@ impl HybridTrainer {
     fn measure(&self, rows: &[Sequence<'_>], size: usize) -> Vec<Measured> {
         let policy = self.policy().valid();
         let options = PassOptions {
-            temperature: self.config.rollout.temperature,
             entropy: true,
             values: self.config.ppo.needs_values(),
-            values_train_trunk: true,
+            ..PassOptions::logprobs(self.config.rollout.temperature)
         };
         let lengths: Vec<usize> = rows.iter().map(Sequence::len).collect();
         let mut measured = vec![Measured::default(); rows.len()];

@@ -3,9 +3,10 @@
 use hybrid_data::batch::{Padding, TokenBatch};
 use hybrid_data::encode::Encoded;
 use hybrid_data::pack::{Overlong, PackPlan, Packed};
-use hybrid_sft::{SftBatch, SftStats as SftSums, loss as sft_loss};
+use hybrid_sft::{SftBatch, SftStats as SftSums, traced_loss};
 
 use super::{HybridTrainer, Kind, counted_tokens};
+use crate::backward::Traces;
 use crate::error::HybridError;
 use crate::metrics::Metrics;
 use crate::passes::micro_batches;
@@ -72,12 +73,13 @@ impl HybridTrainer {
         let tokens = counted_tokens(examples) as f64;
         let mut sums = SftSums::default();
         for batch in self.sft_batches(examples)? {
-            let loss = sft_loss(&self.policy().decoder, batch, &self.config.sft, tokens)?;
+            let (decoder, keeps) = (&self.policy().decoder, self.config.train.keeps());
+            let (loss, trace) = traced_loss(decoder, batch, &self.config.sft, tokens, keeps)?;
             let part = SftSums::read(std::slice::from_ref(&loss))?;
             sums.add(&part);
-            let gradients = (loss.total * coef).backward();
             if let Some(policy) = &self.policy {
-                self.steppers.of(kind).accumulate(policy, gradients);
+                let traces = Traces { policy: trace, ..Traces::default() };
+                traces.backward(&(loss.total * coef), policy, self.steppers.of(kind));
             }
         }
         Ok(sums.nll())

@@ -228,6 +228,7 @@ fn a_trainer_that_was_saved_goes_on_bit_for_bit() {
         "train.shared_optimizer = false",
         "ppo.critic = \"separate\"",
         "rollout.weights = \"int8\"",
+        "train.memory = \"low\"",
     ] {
         let folder = tempfile::tempdir().unwrap();
         let mut straight = with_reference(trainer(extra));
@@ -288,6 +289,99 @@ fn packed_demonstrations_give_the_same_step_in_fewer_rows() {
     let (packed, together) = step("train.micro_batch = 1\ntrain.packing = true");
     assert_eq!((padded, packed), (3, 1));
     assert_close(&together, &alone, 1e-5);
+}
+
+/// Every trained value: of the decoder, the value head and the critic.
+fn all_weights(trainer: &HybridTrainer) -> Vec<f32> {
+    let policy = trainer.policy();
+    let critic = policy.critic.as_ref();
+    let heads = policy.value_head.iter().chain(critic.map(|critic| &critic.value_head));
+    let decoders = std::iter::once(&policy.decoder).chain(critic.map(|critic| &critic.decoder));
+    let decoders = decoders.flat_map(|decoder| decoder.values().into_values().flatten());
+    decoders.chain(heads.flat_map(|head| head.to_values().into_values().flatten())).collect()
+}
+
+/// That `step` moves the weights alike in normal and in little memory, and moves many.
+#[track_caller]
+fn assert_same_step(settings: &str, step: &dyn Fn(&mut HybridTrainer)) {
+    let moves = |memory: &str| -> Vec<f32> {
+        let settings = format!("{settings}\ntrain.memory = \"{memory}\"");
+        let mut trainer = with_reference(trainer(&settings));
+        let before = all_weights(&trainer);
+        step(&mut trainer);
+        all_weights(&trainer).iter().zip(before).map(|(after, before)| after - before).collect()
+    };
+    let (normal, low) = (moves("normal"), moves("low"));
+    let moved = normal.iter().filter(|by| by.abs() > 1e-5).count();
+    // Adapters are a few hundred values.
+    let least = if settings.contains("lora") { 100 } else { 500 };
+    assert!(moved > least, "{settings}: {moved} of {} weights moved", normal.len());
+    // Moves are differences of weights, some of them near 1.
+    let largest = normal.iter().fold(0.0_f32, |largest, by| largest.max(by.abs()));
+    for (index, (a, b)) in low.iter().zip(&normal).enumerate() {
+        let close = (a - b).abs() <= 1e-5 * largest + 2e-7;
+        assert!(close, "{settings}: weight {index} moves by {a}, expected {b}");
+    }
+}
+
+#[test]
+fn a_supervised_step_is_the_same_in_little_memory() {
+    let example = |ids: &[u32]| Encoded { ids: ids.to_vec(), loss_mask: vec![true; ids.len()] };
+    let examples =
+        [example(&[65, 66, 67, 65]), example(&[70, 71, 72, 73, 74, 70]), example(&[80, 81])];
+    let step = |trainer: &mut HybridTrainer| {
+        let examples: Vec<&Encoded> = examples.iter().collect();
+        trainer.sft_step(&examples).unwrap();
+    };
+    let losses = "sft.label_smoothing = 0.1\nsft.z_loss_coef = 1e-2";
+    let packed = "train.packing = true";
+    for extra in ["", losses, "train.micro_batch = 1", packed, &format!("{packed}\n{losses}")] {
+        assert_same_step(&format!("{SGD}\n{extra}"), &step);
+    }
+}
+
+#[test]
+fn ppo_updates_are_the_same_in_little_memory() {
+    // A value head starts at zero: only the second update reaches what stands below it.
+    let step = |trainer: &mut HybridTrainer| {
+        let prompts = prompts();
+        let rows: Vec<&Prompt> = prompts.iter().collect();
+        let responses = trainer.respond(&prompts).unwrap();
+        for _ in 0..2 {
+            trainer.ppo_step(&rows, &responses, &SCORES).unwrap();
+        }
+    };
+    let settings = SGD.replace("lr = 1.0", "lr = 0.5");
+    let critic = "ppo.critic = \"separate\"";
+    for extra in [
+        "",
+        "train.micro_batch = 1",
+        critic,
+        &format!("{critic}\ntrain.micro_batch = 3"),
+        &format!("{critic}\nppo.critic_warmup_steps = 1"),
+        "ppo.critic_warmup_steps = 1",
+        "ppo.estimator = \"reinforce\"\nppo.entropy_coef = 0.1",
+        "ppo.truncated = \"bootstrap\"\nppo.kl.placement = \"loss\"",
+        "rollout.top_k = 4",
+        "model.lora.rank = 2",
+        &format!("{critic}\nmodel.lora.rank = 2"),
+    ] {
+        assert_same_step(&format!("{settings}\n{extra}"), &step);
+    }
+}
+
+#[test]
+fn only_the_value_head_learns_while_it_warms_up_in_little_memory() {
+    let mut trainer = with_reference(trainer(&format!(
+        "{SGD}\nppo.critic_warmup_steps = 1\ntrain.memory = \"low\""
+    )));
+    let (trunk, all) = (weights(&trainer), all_weights(&trainer));
+    let prompts = prompts();
+    let rows: Vec<&Prompt> = prompts.iter().collect();
+    let responses = trainer.respond(&prompts).unwrap();
+    trainer.ppo_step(&rows, &responses, &SCORES).unwrap();
+    assert_eq!(weights(&trainer), trunk);
+    assert_ne!(all_weights(&trainer), all);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::*;
 
@@ -29,6 +29,42 @@ fn a_shared_tensor_keeps_its_values() {
     let kept = tensor(&[1.0, 2.0]);
     assert_eq!(read(accumulate(kept.clone(), tensor(&[1.0, 1.0]))), [2.0, 3.0]);
     assert_eq!(read(kept), [1.0, 2.0]);
+}
+
+fn rows_added(places: &[i64], width: usize, table: usize) -> (Vec<f32>, Vec<f32>) {
+    let device = Device::flex();
+    let (sum, addend) = (ramp(table * width), ramp(places.len() * width));
+    let mut expected = sum.clone();
+    for (index, value) in addend.iter().enumerate() {
+        expected[places[index / width] as usize * width + index % width] += value;
+    }
+    let rows = Tensor::from_data(TensorData::new(places.to_vec(), [places.len()]), &device);
+    let addend = TensorData::new(addend, [places.len(), width]);
+    let addend = Tensor::<2>::from_data(addend, &device);
+    (read(accumulate_rows(tensor(&sum), rows, addend)), expected)
+}
+
+#[test]
+fn each_row_goes_to_its_place_and_those_named_twice_add_up() {
+    // Small integers: sums are exact in any order.
+    for (places, width, table) in [
+        (vec![0], 1, 1),
+        (vec![3, 0, 3, 3, 1], 5, 4),
+        ((0..200).map(|i| i * i % 17).collect(), 33, 17),
+        (vec![], 4, 3),
+    ] {
+        let (found, expected) = rows_added(&places, width, table);
+        assert_eq!(found, expected, "{places:?} of {table}, {width} wide");
+    }
+}
+
+#[test]
+#[should_panic(expected = "row 4 is not in the table")]
+fn a_row_beyond_the_table_is_refused() {
+    let device = Device::flex();
+    let rows = Tensor::from_data(TensorData::new(vec![4_i64], [1]), &device);
+    let addend = Tensor::<2>::ones([1, 2], &device);
+    let _ = accumulate_rows(tensor(&[0.0; 8]), rows, addend);
 }
 
 #[test]

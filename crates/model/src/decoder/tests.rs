@@ -11,7 +11,7 @@ use crate::weights::{self, Checkpoint};
 /// of the tensor where that exceeds 1.
 const TOLERANCE: f32 = 1e-4;
 
-fn models() -> Vec<PathBuf> {
+pub(super) fn models() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/models");
     let mut models: Vec<PathBuf> = std::fs::read_dir(root)
         .unwrap()
@@ -77,11 +77,11 @@ fn assert_close(what: &str, ours: &[f32], theirs: &[f32]) {
     }
 }
 
-fn load(model: &Path, device: &Device) -> Decoder {
+pub(super) fn load(model: &Path, device: &Device) -> Decoder {
     weights::load(&Checkpoint::open(model).unwrap(), device).unwrap()
 }
 
-fn name(model: &Path) -> String {
+pub(super) fn name(model: &Path) -> String {
     model.file_name().unwrap().to_string_lossy().into_owned()
 }
 

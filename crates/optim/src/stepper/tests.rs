@@ -155,6 +155,55 @@ fn one_batch_of_eight_rows_steps_as_eight_batches_of_one() {
     }
 }
 
+/// Gradients of some rows of the embedding, of which one is named twice, and the same as a whole table.
+fn rows_of_the_embedding() -> (Tensor<1, Int>, Tensor<2>, Vec<f32>) {
+    let device = Device::flex();
+    let places = [2, 0, 2];
+    let values: Vec<f32> = (0..15).map(|i| (i as f32 - 6.0) / 4.0).collect();
+    let mut whole = vec![0.0; 20];
+    for (index, value) in values.iter().enumerate() {
+        whole[places[index / 5] * 5 + index % 5] += value;
+    }
+    let places = Tensor::from_data(TensorData::from(places.map(|place| place as i32)), &device);
+    (places, Tensor::from_data(TensorData::new(values, [3, 5]), &device), whole)
+}
+
+#[test]
+fn rows_of_a_table_step_as_the_table_would() {
+    let only = |table: Vec<f32>| {
+        let mut gradients = SIZES.map(|_| None);
+        gradients[3] = Some(table);
+        gradients
+    };
+    // Alone, and after a gradient of the whole table.
+    for before in [None, Some(vec![0.5; 20])] {
+        let (rows, gradient, whole) = rows_of_the_embedding();
+        let stepper = || Stepper::new(&config("'sgd'"), 10).unwrap();
+        let (mut by_rows, mut by_table) = (stepper(), stepper());
+        let (ours, theirs) = (net(), net());
+        if let Some(before) = before {
+            by_rows.accumulate(&ours, ours.gradients(only(before.clone())));
+            by_table.accumulate(&theirs, theirs.gradients(only(before)));
+        }
+        by_rows.accumulate_rows(&ours, "token_embedding", rows, gradient);
+        by_table.accumulate(&theirs, theirs.gradients(only(whole)));
+        let ((ours, a), (theirs, b)) = (by_rows.step(ours), by_table.step(theirs));
+        assert_eq!((a.grad_norm, a.missing_gradients), (b.grad_norm, 5));
+        assert_eq!(ours.values(), theirs.values());
+        assert_ne!(ours.values()[3], net().values()[3]);
+    }
+}
+
+#[test]
+fn rows_of_a_table_that_is_not_there_are_dropped() {
+    let (rows, gradient, _) = rows_of_the_embedding();
+    let mut stepper = Stepper::new(&config("'sgd'"), 10).unwrap();
+    let net = net();
+    stepper.accumulate_rows(&net, "decoder.token_embedding", rows, gradient);
+    let (_, stats) = stepper.step(net);
+    assert_eq!((stats.grad_norm, stats.missing_gradients), (0.0, 6));
+}
+
 #[test]
 fn a_gradient_that_is_not_finite_changes_nothing() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {

@@ -4,6 +4,7 @@ use burn::tensor::Device;
 use hybrid_data::batch::{Padding, TokenBatch};
 use hybrid_data::encode::Encoded;
 use hybrid_data::pack::{Overlong, PackPlan, Packed};
+use hybrid_model::decoder::Part;
 use hybrid_model::input::TokenInput;
 use hybrid_model::weights::{self, Checkpoint};
 use hybrid_testing::fixtures::{golden, golden_json};
@@ -329,4 +330,48 @@ fn batches_that_cannot_be_learnt_from_are_refused() {
     }
     let config = SftConfig { label_smoothing: 1.5, ..SftConfig::default() };
     assert!(loss(&decoder, &batch(vec![1, 2], true), &config, 1.0).is_err());
+}
+
+/// As [`measured`], of a pass that keeps what each block read.
+fn measured_again(decoder: &Decoder, batch: SftBatch, config: &SftConfig) -> (f32, Named) {
+    let tokens = batch.tokens() as f64;
+    let (made, trace) = traced_loss(decoder, batch, config, tokens, Keeps::BlockInputs).unwrap();
+    let value = made.total.clone().into_data().iter::<f32>().next().unwrap();
+    let mut gradients = made.total.backward();
+    let remaining = trace.remaining(&mut gradients).unwrap();
+    let mut named = decoder.gradients(&gradients);
+    remaining.backward(decoder, &mut |part| match part {
+        Part::Parameters(gradients) => named.extend(decoder.gradients(&gradients)),
+        Part::Rows { table, rows, gradient } => {
+            let [_, width] = gradient.dims();
+            let (rows, gradient) = (rows.into_data(), gradient.into_data());
+            let rows: Vec<usize> = rows.iter::<i64>().map(|row| row as usize).collect();
+            // Tied: the head's gradient is there already.
+            let sum = named.get_mut(table).unwrap();
+            for (index, value) in gradient.iter::<f32>().enumerate() {
+                sum[rows[index / width] * width + index % width] += value;
+            }
+        }
+    });
+    (value, named)
+}
+
+#[test]
+fn a_pass_that_keeps_little_has_the_same_loss_and_gradients() {
+    for model_type in ["gpt2", "llama"] {
+        let decoder = tiny(model_type);
+        let examples = examples();
+        let lengths: Vec<usize> = examples.iter().map(|example| example.ids.len()).collect();
+        let plan = PackPlan::best_fit(&lengths, 32, Overlong::Refuse).unwrap();
+        let rows: Vec<usize> = (0..plan.rows.len()).collect();
+        let packed = Packed::collate(&plan, &rows, &examples, Padding::default()).unwrap();
+        for batch in [SftBatch::from(&packed), SftBatch::from(&collated(&examples, 0))] {
+            for config in &VARIANTS {
+                let tokens = batch.tokens() as f64;
+                let plain = loss(&decoder, batch.clone(), config, tokens).unwrap();
+                let ours = measured_again(&decoder, batch.clone(), config);
+                assert_same(&ours, &measured(&decoder, &[plain]));
+            }
+        }
+    }
 }

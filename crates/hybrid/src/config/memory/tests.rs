@@ -54,6 +54,26 @@ fn one_micro_batch_needs_no_second_gradient() {
 }
 
 #[test]
+fn little_memory_holds_one_layer_and_what_the_others_read() {
+    let low = |extra: &str| {
+        let run = run(&format!("train.memory = \"low\"\n{extra}{SFT}"));
+        estimate(&run, &decoder())
+    };
+    let found = low("");
+    let layer = 6 * 8 + 2 * (2 + 2) * 4 + 2 * 32;
+    let floats = 2 * 8 + layer + 2 * 8;
+    assert_eq!(found.activations, 4 * 64 * (floats + 2 * 100) * 4);
+    // Micro-batches add up part by part: a layer of 872 parameters, or the table of 800; learned
+    // positions and the last norm are counted among the layers.
+    let layers = PARAMETERS - 100 * 8;
+    assert_eq!(found.gradients, (PARAMETERS + layers / 2) * 4);
+    assert_eq!(low("train.micro_batch = 16\n").gradients, PARAMETERS * 4);
+    let normal = estimate(&run(SFT), &decoder());
+    assert_eq!(found.weights + found.optimizer, normal.weights + normal.optimizer);
+    assert!(found.total < normal.total);
+}
+
+#[test]
 fn adapters_are_trained_beside_weights_that_references_share() {
     let found = estimate(&run(&format!("model.lora.rank = 2\n{PPO}")), &decoder());
     // Queries and values of two layers, from 8 to 8, of rank 2; and a value head.

@@ -296,6 +296,8 @@ fn heads_and_what_trains_them_need_one_another() {
     assert!(twice.contains("did you mean `phase[0].heads_steps`"), "{twice}");
     let kind = wrong("\"hybrid\", cycles", "\"ppo\", steps");
     assert!(kind.contains("`phase[0].heads_steps` belongs to phases of kind `hybrid`"), "{kind}");
+    let memory = wrong("max_length = 24", "max_length = 24, memory = \"low\"");
+    assert!(memory.contains("`train.memory` is `low`, which task heads cannot take"), "{memory}");
     let task = wrong("task = \"mood\"", "task = \"a mood\"");
     assert!(task.contains("`head[0].task`"), "{task}");
 
