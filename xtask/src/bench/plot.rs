@@ -59,7 +59,7 @@ fn draw(svg: &mut String, entries: &[Entry]) -> std::fmt::Result {
     )?;
     legend(svg)?;
     for tick in TICKS.iter().filter(|tick| (low..=high).contains(*tick)) {
-        let (at, colour) = (x(*tick), if *tick == 1.0 { "#555" } else { "#ddd" });
+        let (at, colour) = (x(*tick), if (*tick - 1.0).abs() < 1e-9 { "#555" } else { "#ddd" });
         writeln!(
             svg,
             "<path d=\"M{at:.1} {TOP} V{bottom}\" stroke=\"{colour}\"/><text x=\"{at:.1}\" y=\"{}\" \

@@ -115,14 +115,14 @@ fn prompts(case: &Case, tokenizer: &Tokenizer, batch: usize) -> Result<Vec<Promp
 /// Who scores the answers.
 enum Judge {
     /// A causal decoder of the policy's sizes with one output, on the last token.
-    Network { decoder: Decoder, head: ValueHead },
+    Network { decoder: Box<Decoder>, head: ValueHead },
     /// VADER on a list of words.
     Words(Scorer),
 }
 
 impl Judge {
     fn network(case: &Case, device: &Device) -> Result<Self> {
-        let decoder = case.decoder(1, device)?;
+        let decoder = Box::new(case.decoder(1, device)?);
         let width = decoder.config().embedding_size;
         let weight = (0..width).map(|place| if place % 2 == 0 { 0.02 } else { -0.02 }).collect();
         let values =
