@@ -1,109 +1,59 @@
-"""Speed of `transformers` on a GPT-2-small shape: prefill and decode, to stand beside ours.
+"""Speed of `transformers` at inference: prefill, decoding, log-probabilities, to stand beside ours.
 
-    pip install torch transformers && python reference/bench/generate.py --threads 2 --repetitions 5
+    pip install torch transformers
+    python reference/bench/generate.py --case decode-b8/gpt2-small --threads 2
 
-Random weights, float32, greedy, no end-of-sequence id, so that every run does the same work. Prefill: one forward pass
-over 512 tokens whose logits are kept for the last position, as generation does. Decode: 64 new tokens after a prompt
-of 64; once by `generate`, timed whole and less the time of its prompt (a run with one new token), and once by a plain
-loop over `forward` with a `DynamicCache`, of which only the 63 steps after the prompt are timed. Prints one JSON line
-with medians in tokens per second.
+The case is one of `benches/cases.json`. Random weights, float32, greedy, no end-of-sequence id, so that every run does the same
+work. `prefill`: one forward pass whose logits are kept for the last position, as generation does. `decode`: `generate` less the
+time of its prompt (a run with one new token); `generate`: all of it. `logprobs`: the log-probability of every token but
+the first, from `cross_entropy` on the logits. Prints one JSON line: the median in seconds, all repetitions, peak memory.
 """
 
-import argparse
-import json
-import platform
-import statistics
-import time
-
-import torch
-import transformers
-from transformers import DynamicCache, GPT2Config, GPT2LMHeadModel
-
-PREFILL = 512
-PROMPT = 64
-NEW = 64
+import cases
 
 
-def model_of(size):
-    config = GPT2Config(bos_token_id=None, eos_token_id=None)
-    if size == "tiny":
-        config = GPT2Config(n_embd=64, n_layer=2, n_head=4, vocab_size=512, bos_token_id=None, eos_token_id=None)
-    torch.manual_seed(0)
-    return GPT2LMHeadModel(config).eval()
+def measure_of(case, model):
+    """Tokens of a repetition, and what measures one."""
+    import torch
+    from transformers import DynamicCache
 
+    ids = cases.ids_of(case, case["rows"])
+    rows, new = case["rows"], case["new"]
 
-def ids_of(model, batch, length):
-    return torch.randint(0, model.config.vocab_size, (batch, length), generator=torch.Generator().manual_seed(1))
+    def prefill():
+        return cases.seconds(lambda: model(input_ids=ids, logits_to_keep=1, use_cache=True, past_key_values=DynamicCache()))
 
+    def logprobs():
+        def work():
+            logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
+            torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
 
-def seconds(work):
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+        return cases.seconds(work)
 
+    def through(count):
+        options = {"do_sample": False, "max_new_tokens": count, "min_new_tokens": count, "pad_token_id": 0}
+        return cases.seconds(lambda: model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **options))
 
-def rate(tokens, measure, repetitions):
-    """Median tokens per second of `measure() -> seconds`, after one warm-up."""
-    measure()
-    return round(tokens / statistics.median(measure() for _ in range(repetitions)), 2)
-
-
-def prefill(model, ids):
-    return seconds(lambda: model(input_ids=ids, logits_to_keep=1, use_cache=True, past_key_values=DynamicCache()))
-
-
-def whole_generate(model, ids, new):
-    mask = torch.ones_like(ids)
-    options = {"do_sample": False, "max_new_tokens": new, "min_new_tokens": new, "pad_token_id": 0}
-    return seconds(lambda: model.generate(input_ids=ids, attention_mask=mask, **options))
-
-
-def loop_steps(model, ids):
-    cache = DynamicCache()
-    step = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1].argmax(-1)
-
-    def steps():
-        token = step
-        for _ in range(NEW - 1):
-            out = model(input_ids=token[:, None], past_key_values=cache, use_cache=True, logits_to_keep=1)
-            token = out.logits[:, -1].argmax(-1)
-
-    return seconds(steps)
-
-
-def measured(model, repetitions):
-    result = {}
-    for batch in (1, 4):
-        ids = ids_of(model, batch, PREFILL)
-        result[f"prefill_b{batch}x{PREFILL}"] = rate(batch * PREFILL, lambda: prefill(model, ids), repetitions)
-    for batch in (1, 8):
-        ids = ids_of(model, batch, PROMPT)
-        tokens = batch * (NEW - 1)
-        result[f"generate_b{batch}_whole"] = rate(batch * NEW, lambda: whole_generate(model, ids, NEW), repetitions)
-        steps_only = lambda: whole_generate(model, ids, NEW) - whole_generate(model, ids, 1)
-        result[f"generate_b{batch}_decode"] = rate(tokens, steps_only, repetitions)
-        result[f"loop_b{batch}_decode"] = rate(tokens, lambda: loop_steps(model, ids), repetitions)
-    return result
+    return {
+        "prefill": (ids.numel(), prefill),
+        "logprobs": (ids.numel(), logprobs),
+        "generate": (rows * new, lambda: through(new)),
+        "decode": (rows * (new - 1), lambda: -through(1) + through(new)),
+    }[case["work"]]
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--size", choices=["small", "tiny"], default="small", help="tiny only tries the script out")
-    options = parser.parse_args()
+    options, case = cases.arguments(__doc__, ["transformers", "torch"])
+    try:
+        import torch
+        import transformers
+    except ImportError as error:
+        cases.absent(error)
     torch.set_num_threads(options.threads)
     transformers.utils.logging.set_verbosity_error()
     with torch.inference_mode():
-        result = measured(model_of(options.size), options.repetitions)
-    head = {
-        "peer": f"transformers {transformers.__version__}, torch {torch.__version__.split('+')[0]}",
-        "machine": platform.machine(),
-        "shape": f"gpt2-{options.size}",
-        "threads": options.threads,
-        "repetitions": options.repetitions,
-    }
-    print(json.dumps(head | {"tokens_per_second": result}))
+        tokens, measure = measure_of(case, cases.model_of(case).eval())
+        cases.report(case, cases.versions(transformers, torch), cases.repeated(case, measure), tokens)
 
 
 if __name__ == "__main__":

@@ -1,29 +1,198 @@
-//! The benchmarks of the workspace, and where their results belong.
+//! The benchmarks: ours and, beside them, the same work by our peers, in turn.
+//!
+//! 1. [`case`] — what is measured: `benches/cases.json`, which our program and the peers' scripts read, too.
+//! 2. [`program`] — one process for each measurement, ours or a peer's, and the line it prints.
+//! 3. [`summary`] — medians, ratios, shares of what the machine can do.
+//! 4. [`machine`] — where it was measured.
+//! 5. [`record`] — the dated file, and [`page`] and [`plot`] — what `docs/performance.md` shows.
 
-use anyhow::Result;
+mod case;
+mod machine;
+mod page;
+mod plot;
+mod program;
+mod record;
+mod summary;
 
-use crate::workspace::Workspace;
+#[cfg(test)]
+mod tests;
 
-/// Runs every benchmark program of the workspace, with `args` handed to each.
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use self::case::Case;
+use self::machine::Machine;
+use self::program::{Outcome, Programs};
+use self::summary::{Ceiling, PeerRuns, Summary};
+use crate::workspace::{Features, Workspace};
+
+/// What is measured, and beside whom.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The Python of our peers, with torch and transformers, and trl on its PYTHONPATH
+    #[arg(long, value_name = "PYTHON")]
+    peers: Option<PathBuf>,
+    /// Rounds of ours and theirs in turn
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// Only cases whose name contains it
+    #[arg(long, value_name = "SUBSTRING")]
+    only: Option<String>,
+    /// Threads of each process; all there are where nothing is said
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Where ours runs
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
+    /// The record's name after its date; `speed-DEVICE` and what `--only` says where nothing is said
+    #[arg(long, value_name = "NAME")]
+    topic: Option<String>,
+    /// Tiny models and short rows; prints, and records nothing
+    #[arg(long)]
+    trial: bool,
+}
+
+impl Options {
+    fn threads(&self) -> usize {
+        self.threads.map_or_else(
+            || std::thread::available_parallelism().map_or(1, usize::from),
+            usize::from,
+        )
+    }
+
+    fn topic(&self) -> String {
+        if let Some(topic) = &self.topic {
+            return topic.clone();
+        }
+        let only = self.only.as_deref().unwrap_or_default();
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+        let name: String =
+            format!("speed-{} {only}", self.device).trim().chars().map(plain).collect();
+        name
+    }
+
+    /// The arguments as they were typed, without the path of Python.
+    fn typed(&self) -> String {
+        let mut typed = format!("--rounds {} --threads {}", self.rounds, self.threads());
+        if let Some(only) = &self.only {
+            typed.push_str(&format!(" --only {only}"));
+        }
+        if self.device != "cpu" {
+            typed.push_str(&format!(" --device {}", self.device));
+        }
+        if self.peers.is_some() {
+            typed.push_str(" --peers PYTHON");
+        }
+        typed
+    }
+}
+
+/// Measures the chosen cases, prints a table, writes the record and brings the page up to date.
 ///
 /// # Errors
 ///
-/// When one does not compile or fails.
-pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
-    if !has_benchmark(workspace) {
-        println!("SKIPPED bench: no crate has a benchmark yet");
+/// When no case is chosen, when the record is there already, when our program does not build or fails,
+/// or when a file cannot be written. A peer that is absent or fails is left out, which is said here and
+/// in the record.
+pub(crate) fn run(workspace: &Workspace, features: &Features, options: &Options) -> Result<()> {
+    let table = Case::read_all(workspace.root())?;
+    let cases = chosen(&table, options.only.as_deref())?;
+    let date = machine::today()?;
+    let name = format!("benches/record/{date}-{}.md", options.topic());
+    let path = workspace.root().join(&name);
+    if !options.trial && path.exists() {
+        bail!("`{name}` is there, and a record is never edited; give another --topic");
+    }
+    let machine = Machine::read(workspace)?;
+    let mut programs = Programs::new(workspace, features, options)?;
+    let mut ceiling = measured_ceiling(&mut programs)?;
+    let mut summaries = Vec::new();
+    for case in cases {
+        let (ours, peers) = measured(&mut programs, case, options.rounds.into())?;
+        let summary = Summary { case: case.clone(), ours, peers };
+        print!("{}", summary.text(&ceiling));
+        summaries.push(summary);
+    }
+    ceiling = ceiling.max(&measured_ceiling(&mut programs)?);
+    println!("{}", ceiling.sentence());
+    if options.trial {
         return Ok(());
     }
-    // Named targets only: a library's unit tests also run under `cargo bench`, and they would
-    // refuse the arguments of a benchmark.
-    let mut command = vec!["bench", "--workspace", "--bench", "*", "--"];
-    command.extend(args.iter().map(String::as_str));
-    workspace.cargo(&command)?;
-    println!("Record what you publish: one dated file in benches/record/, see its README.");
-    Ok(())
+    let text = record::text(
+        &record::Head {
+            date: &date,
+            machine: &machine,
+            command: &format!("cargo xtask bench {}", options.typed()),
+            threads: options.threads(),
+            rounds: options.rounds.into(),
+            ceiling: &ceiling,
+            skipped: programs.skipped(),
+        },
+        &summaries,
+    );
+    std::fs::write(&path, text).with_context(|| format!("cannot write `{name}`"))?;
+    println!("wrote {name}; say under its last heading what explains the numbers, then commit it");
+    if options.peers.is_none() || options.device != "cpu" {
+        println!("docs/performance.md stays as it is: it shows the CPU beside peers");
+        return Ok(());
+    }
+    let link = format!("[{date}](../{name})");
+    let entries = summaries.iter().flat_map(|summary| summary.entries(&ceiling, &link)).collect();
+    page::update(workspace.root(), &table, entries)
 }
 
-fn has_benchmark(workspace: &Workspace) -> bool {
-    let packages = workspace.metadata.workspace_packages();
-    packages.iter().flat_map(|package| &package.targets).any(|target| target.is_bench())
+/// Runs every case once on a tiny model, so that none stops working unseen.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn trial(workspace: &Workspace, features: &Features) -> Result<()> {
+    let options = Options {
+        peers: None,
+        rounds: 1,
+        only: None,
+        threads: None,
+        device: "cpu".to_owned(),
+        topic: None,
+        trial: true,
+    };
+    run(workspace, features, &options)
+}
+
+fn chosen<'a>(table: &'a [Case], only: Option<&str>) -> Result<Vec<&'a Case>> {
+    let only = only.unwrap_or_default();
+    let chosen: Vec<&Case> = table.iter().filter(|case| case.name.contains(only)).collect();
+    let known: Vec<&str> = table.iter().map(|case| case.name.as_str()).collect();
+    ensure!(!chosen.is_empty(), "no case contains `{only}`; there are: {}", known.join(", "));
+    Ok(chosen)
+}
+
+fn measured_ceiling(programs: &mut Programs<'_>) -> Result<Ceiling> {
+    let ours = programs.our_ceiling()?;
+    Ok(programs.peer_ceiling().map_or(ours, |theirs| ours.max(&theirs)))
+}
+
+/// All rounds of one case: ours, then each peer, and again.
+fn measured(
+    programs: &mut Programs<'_>,
+    case: &Case,
+    rounds: usize,
+) -> Result<(Vec<program::Measured>, Vec<PeerRuns>)> {
+    let mut ours = Vec::new();
+    let mut peers: Vec<PeerRuns> = Vec::new();
+    if programs.has_peers() {
+        peers.extend(case.peers.iter().cloned().map(PeerRuns::new));
+    }
+    for round in 1..=rounds {
+        println!("{} round {round} of {rounds}", case.name);
+        ours.push(programs.ours(case)?);
+        for peer in peers.iter_mut().filter(|peer| peer.skipped.is_none()) {
+            match programs.peer(case, &peer.peer.name) {
+                Outcome::Measured(measured) => peer.runs.push(measured),
+                Outcome::Skipped(reason) => peer.skipped = Some(reason),
+            }
+        }
+    }
+    Ok((ours, peers))
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Error, Result, anyhow};
 
 use crate::workspace::{Features, PROFILE, Workspace, succeed};
-use crate::{examples, smoke, tidy};
+use crate::{bench, examples, smoke, tidy};
 
 /// One check of the list.
 struct Step {
@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     Step { name: "test", run: test },
     Step { name: "smoke", run: |cx| done(smoke::run(cx.workspace, None)) },
     Step { name: "examples", run: run_examples },
+    Step { name: "bench", run: |cx| done(bench::trial(cx.workspace, &cx.features)) },
     Step { name: "doc", run: doc },
     Step { name: "gpu", run: gpu },
 ];

@@ -26,7 +26,6 @@ const EXAMPLES: &[Example] = &[
         args: &["golden/rewards/embedding/bert", "crates/rewards/examples/pairs.jsonl", "4"],
     },
     Example { name: "flat_memory", args: &["50000"] },
-    Example { name: "train_speed", args: &["1", "8", "1"] },
     Example {
         name: "enumerable",
         args: &[

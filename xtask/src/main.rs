@@ -6,7 +6,7 @@
 //! 2. [`tidy`] — the rules no compiler checks: arrows between crates, module docs, file sizes.
 //! 3. [`smoke`] — the built binary on a tiny model, on every device that is present.
 //! 4. [`golden`] — the Python scripts that write the reference numbers under `golden/`.
-//! 5. [`mod@bench`] — the benchmarks, and where their results are recorded.
+//! 5. [`mod@bench`] — the benchmarks, ours beside our peers', and where their results are recorded.
 
 #![expect(
     clippy::print_stdout,
@@ -77,13 +77,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Runs every benchmark of the workspace
-    #[command(after_help = "Example: cargo xtask bench -- --device cpu")]
-    Bench {
-        /// Arguments for the benchmark programs
-        #[arg(last = true)]
-        args: Vec<String>,
-    },
+    /// Measures ours, and with --peers the same work in Python, in turn; writes benches/record/
+    #[command(after_help = "Example: cargo xtask bench --peers python3 --only sft --rounds 3")]
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -107,6 +103,6 @@ fn run(cli: Cli) -> Result<()> {
             smoke::run(&workspace, device.as_deref())
         }
         Command::Golden { name, check } => golden::run(&workspace, name.as_deref(), check),
-        Command::Bench { args } => bench::run(&workspace, &args),
+        Command::Bench(options) => bench::run(&workspace, &Features::default(), &options),
     }
 }

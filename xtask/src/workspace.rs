@@ -3,10 +3,10 @@
 use std::env::consts::EXE_SUFFIX;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{Message, Metadata, MetadataCommand};
 
 /// The cargo profile that tests, smoke and examples share, so that burn is compiled once.
 pub(crate) const PROFILE: &str = "ci";
@@ -79,6 +79,33 @@ impl Workspace {
     /// When something does not compile.
     pub(crate) fn build(&self, features: &Features) -> Result<()> {
         self.cargo(&features.args(&["build", "--workspace", "--all-targets", "--profile", PROFILE]))
+    }
+
+    /// Builds every target, as [`Self::build`] does, and says where the benchmark of that name is.
+    ///
+    /// # Errors
+    ///
+    /// When something does not compile, or when there is no such benchmark.
+    pub(crate) fn bench_program(&self, name: &str, features: &Features) -> Result<PathBuf> {
+        let base = ["build", "--workspace", "--all-targets", "--profile", PROFILE];
+        let mut args = features.args(&base);
+        args.push("--message-format=json-render-diagnostics".to_owned());
+        let mut cargo = self.cargo_command();
+        let output = cargo.args(&args).stderr(Stdio::inherit()).output();
+        let output = output.context("cannot start cargo")?;
+        if !output.status.success() {
+            bail!("`cargo {}` ended with {}", args.join(" "), output.status);
+        }
+        for message in Message::parse_stream(output.stdout.as_slice()) {
+            if let Message::CompilerArtifact(artifact) = message.context("cargo's messages")?
+                && artifact.target.is_bench()
+                && artifact.target.name == name
+                && let Some(program) = artifact.executable
+            {
+                return Ok(program.into_std_path_buf());
+            }
+        }
+        bail!("no benchmark is called `{name}`");
     }
 
     /// Files under version control or about to be: tracked, and untracked but not ignored.

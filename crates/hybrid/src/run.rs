@@ -456,7 +456,8 @@ fn check_parts(
 }
 
 /// The largest memory this process has held, in bytes; known on Linux.
-pub(crate) fn peak_memory() -> Option<f64> {
+#[must_use]
+pub fn peak_memory() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
