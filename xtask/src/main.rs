@@ -6,7 +6,8 @@
 //! 2. [`tidy`] — the rules no compiler checks: arrows between crates, module docs, file sizes.
 //! 3. [`smoke`] — the built binary on a tiny model, on every device that is present.
 //! 4. [`golden`] — the Python scripts that write the reference numbers under `golden/`.
-//! 5. [`mod@bench`] — the benchmarks, and where their results are recorded.
+//! 5. [`software`] — the Vulkan backend without a GPU, and the type check of CUDA.
+//! 6. [`mod@bench`] — the benchmarks, and where their results are recorded.
 
 #![expect(
     clippy::print_stdout,
@@ -20,6 +21,7 @@ mod ci;
 mod examples;
 mod golden;
 mod smoke;
+mod software;
 mod tidy;
 mod workspace;
 
@@ -32,7 +34,7 @@ use crate::workspace::{Features, Workspace};
 
 /// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about = "Automation: ci, tidy, smoke, golden, bench")]
+#[command(name = "cargo xtask", about = "Automation: ci, tidy, smoke, software, golden, bench")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -77,6 +79,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Runs the parity tests on a software Vulkan device, and checks the types of CUDA
+    #[command(after_help = "Example: cargo xtask software")]
+    Software,
     /// Runs every benchmark of the workspace
     #[command(after_help = "Example: cargo xtask bench -- --device cpu")]
     Bench {
@@ -107,6 +112,7 @@ fn run(cli: Cli) -> Result<()> {
             smoke::run(&workspace, device.as_deref())
         }
         Command::Golden { name, check } => golden::run(&workspace, name.as_deref(), check),
+        Command::Software => software::run(&workspace),
         Command::Bench { args } => bench::run(&workspace, &args),
     }
 }
