@@ -186,8 +186,9 @@ pub(crate) fn run_until(command: &mut Command, deadline: Instant) -> Result<Ende
 
 /// Ends a child that leads its process group, and the whole group.
 fn stop(child: &mut Child) -> std::io::Result<()> {
+    // `kill` is a builtin of every shell.
     #[cfg(unix)]
-    Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]).status()?;
+    Command::new("sh").args(["-c", &format!("kill -KILL -{}", child.id())]).status()?;
     #[cfg(not(unix))]
     child.kill()?;
     child.wait().map(|_| ())
