@@ -16,6 +16,7 @@
 
 mod attention;
 mod devices;
+mod heads;
 mod kernels;
 mod models;
 mod numbers;
