@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Error, Result, anyhow};
 
 use crate::workspace::{Features, PROFILE, Workspace, succeed};
-use crate::{bench, examples, smoke, tidy};
+use crate::{bench, examples, smoke, software, tidy};
+
+#[cfg(test)]
+mod tests;
 
 /// One check of the list.
 struct Step {
@@ -25,13 +28,29 @@ const STEPS: &[Step] = &[
     Step { name: "bench", run: |cx| done(bench::trial(cx.workspace, &cx.features)) },
     Step { name: "doc", run: doc },
     Step { name: "gpu", run: gpu },
+    Step { name: "cuda", run: cuda },
 ];
+
+/// The longest that a whole run may take. What compiles burn again comes last and is left out where
+/// it would go beyond.
+const BUDGET: Duration = minutes(70);
+
+/// What the parity tests take on two cores that have compiled nothing for them.
+const PARITY: Duration = minutes(35);
+
+/// The same of the type check of CUDA.
+const CUDA: Duration = minutes(8);
+
+const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(60 * count)
+}
 
 /// What every step may read.
 struct Context<'a> {
     workspace: &'a Workspace,
     gpu: Option<&'a str>,
     features: Features,
+    start: Instant,
 }
 
 /// How a step ended when it did not fail.
@@ -53,8 +72,8 @@ struct Row {
 ///
 /// The first failing step, by name.
 pub(crate) fn run(workspace: &Workspace, gpu: Option<&str>) -> Result<()> {
-    let cx = Context { workspace, gpu, features: Features::with_backend(gpu) };
     let start = Instant::now();
+    let cx = Context { workspace, gpu, features: Features::with_backend(gpu), start };
     let mut rows = Vec::new();
     let failure = STEPS.iter().find_map(|step| run_step(step, &cx, start, &mut rows).err());
     print_table(&rows, start.elapsed());
@@ -130,12 +149,45 @@ fn doc(cx: &Context<'_>) -> Result<Outcome> {
     done(succeed(&mut cargo))
 }
 
+/// On a GPU, if one was asked for, else on a software device.
 fn gpu(cx: &Context<'_>) -> Result<Outcome> {
-    let Some(backend) = cx.gpu else {
-        let reason = "not asked for; `cargo xtask ci --gpu[=vulkan|wgpu|cuda]` where there is one";
-        return Ok(Outcome::Skipped(reason.to_owned()));
-    };
-    smoke::run(cx.workspace, Some(backend))
-        .map_err(|error| anyhow!("the smoke test does not pass on {backend}: {error:#}"))
-        .map(|()| Outcome::Passed)
+    match cx.gpu {
+        Some(backend) => smoke::run(cx.workspace, Some(backend))
+            .map_err(|error| anyhow!("the smoke test does not pass on {backend}: {error:#}"))
+            .map(|()| Outcome::Passed),
+        None => {
+            in_time(cx, "the parity tests on a software Vulkan device", PARITY, software::parity)
+        }
+    }
+}
+
+fn cuda(cx: &Context<'_>) -> Result<Outcome> {
+    in_time(cx, "the type check of the CUDA backend", CUDA, software::cuda)
+}
+
+/// Does `work` where as much of the budget is left as it takes.
+fn in_time(
+    cx: &Context<'_>,
+    what: &str,
+    takes: Duration,
+    work: fn(&Workspace, Instant) -> Result<software::Outcome>,
+) -> Result<Outcome> {
+    if let Some(reason) = too_late(what, cx.start.elapsed(), takes) {
+        return Ok(Outcome::Skipped(reason));
+    }
+    Ok(match work(cx.workspace, cx.start + BUDGET)? {
+        software::Outcome::Passed => Outcome::Passed,
+        software::Outcome::Skipped(reason) => Outcome::Skipped(format!("{what}: {reason}")),
+    })
+}
+
+/// Why work that takes so long is not begun after `elapsed`; `None` where it is.
+fn too_late(what: &str, elapsed: Duration, takes: Duration) -> Option<String> {
+    (elapsed + takes > BUDGET).then(|| {
+        let [elapsed, takes, budget] = [elapsed, takes, BUDGET].map(|time| time.as_secs() / 60);
+        format!(
+            "{what}: {elapsed} of {budget} minutes are gone, and it may take {takes}; run \
+             `cargo xtask software`"
+        )
+    })
 }

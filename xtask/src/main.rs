@@ -6,7 +6,8 @@
 //! 2. [`tidy`] — the rules no compiler checks: arrows between crates, module docs, file sizes.
 //! 3. [`smoke`] — the built binary on a tiny model, on every device that is present.
 //! 4. [`golden`] — the Python scripts that write the reference numbers under `golden/`.
-//! 5. [`mod@bench`] — the benchmarks, ours beside our peers', and where their results are recorded.
+//! 5. [`software`] — the Vulkan backend without a GPU, and the type check of CUDA.
+//! 6. [`mod@bench`] — the benchmarks, ours beside our peers', and where their results are recorded.
 
 #![expect(
     clippy::print_stdout,
@@ -20,6 +21,7 @@ mod ci;
 mod examples;
 mod golden;
 mod smoke;
+mod software;
 mod tidy;
 mod workspace;
 
@@ -32,7 +34,7 @@ use crate::workspace::{Features, Workspace};
 
 /// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about = "Automation: ci, tidy, smoke, golden, bench")]
+#[command(name = "cargo xtask", about = "Automation: ci, tidy, smoke, software, golden, bench")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -77,6 +79,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Runs the parity tests on a software Vulkan device, and checks the types of CUDA
+    #[command(after_help = "Example: cargo xtask software")]
+    Software,
     /// Measures ours, and with --peers the same work in Python, in turn; writes benches/record/
     #[command(after_help = "Example: cargo xtask bench --peers python3 --only sft --rounds 3")]
     Bench(bench::Options),
@@ -104,5 +109,6 @@ fn run(cli: Cli) -> Result<()> {
         }
         Command::Golden { name, check } => golden::run(&workspace, name.as_deref(), check),
         Command::Bench(options) => bench::run(&workspace, &Features::default(), &options),
+        Command::Software => software::run(&workspace),
     }
 }

@@ -3,7 +3,8 @@
 use std::env::consts::EXE_SUFFIX;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{Message, Metadata, MetadataCommand};
@@ -43,7 +44,12 @@ impl Workspace {
 
     /// Where the shared profile puts its binaries; follows `CARGO_TARGET_DIR`.
     pub(crate) fn artefacts(&self) -> PathBuf {
-        self.metadata.target_directory.as_std_path().join(PROFILE)
+        self.artefacts_of(PROFILE)
+    }
+
+    /// Where a profile puts its binaries.
+    pub(crate) fn artefacts_of(&self, profile: &str) -> PathBuf {
+        self.metadata.target_directory.as_std_path().join(profile)
     }
 
     /// The `hybrid` binary that [`Self::build`] makes.
@@ -164,12 +170,69 @@ impl Features {
 ///
 /// When it cannot be started, or ends with another status than 0.
 pub(crate) fn succeed(command: &mut Command) -> Result<()> {
-    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
-    let program = program.to_string_lossy().into_owned();
+    let program = program(command);
     let status = command.status().with_context(|| format!("cannot start `{program}`"))?;
+    check(command, status)
+}
+
+/// How a command ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// By itself, with status 0.
+    Well,
+    /// It was stopped.
+    OutOfTime,
+}
+
+/// As [`succeed`], but at `deadline` the command is stopped, with whatever it has started.
+///
+/// It gets a process group of its own, so an interrupt from the terminal does not reach it.
+///
+/// # Errors
+///
+/// When it cannot be started, or ends with another status than 0.
+pub(crate) fn run_until(command: &mut Command, deadline: Instant) -> Result<Ended> {
+    const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    let program = program(command);
+    let mut child = command.spawn().with_context(|| format!("cannot start `{program}`"))?;
+    loop {
+        let status = child.try_wait().with_context(|| format!("cannot wait for `{program}`"))?;
+        if let Some(status) = status {
+            return check(command, status).map(|()| Ended::Well);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            stop(&mut child).with_context(|| format!("cannot stop `{program}`"))?;
+            return Ok(Ended::OutOfTime);
+        }
+        std::thread::sleep(left.min(BETWEEN_LOOKS));
+    }
+}
+
+/// Ends a child that leads its process group, and the whole group.
+fn stop(child: &mut Child) -> std::io::Result<()> {
+    // `kill` is a builtin of every shell.
+    #[cfg(unix)]
+    Command::new("sh").args(["-c", &format!("kill -KILL -{}", child.id())]).status()?;
+    #[cfg(not(unix))]
+    child.kill()?;
+    child.wait().map(|_| ())
+}
+
+fn program(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    program.to_string_lossy().into_owned()
+}
+
+fn check(command: &Command, status: ExitStatus) -> Result<()> {
     if !status.success() {
         let args: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
-        bail!("`{program} {}` ended with {status}", args.join(" "));
+        bail!("`{} {}` ended with {status}", program(command), args.join(" "));
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,7 +42,7 @@ impl Backend {
             Backend::Cpu => cfg!(feature = "flex"),
             Backend::NdArray => cfg!(feature = "ndarray"),
             Backend::Wgpu => cfg!(feature = "wgpu"),
-            Backend::Vulkan => cfg!(feature = "vulkan"),
+            Backend::Vulkan => cfg!(feature = "vulkan-untuned"),
             Backend::Cuda => cfg!(feature = "cuda"),
         }
     }
@@ -125,15 +125,11 @@ fn open(choice: DeviceChoice) -> Option<Device> {
         #[cfg(feature = "ndarray")]
         #[expect(deprecated, reason = "kept selectable while burn has it")]
         Backend::NdArray => Some(Device::ndarray()),
-        #[cfg(any(feature = "wgpu", feature = "vulkan", feature = "cuda"))]
+        #[cfg(feature = "accelerator")]
         backend => present(backend).into_iter().nth(choice.index.unwrap_or(0)),
-        #[cfg(not(all(
-            feature = "flex",
-            feature = "ndarray",
-            any(feature = "wgpu", feature = "vulkan", feature = "cuda")
-        )))]
+        #[cfg(not(all(feature = "flex", feature = "ndarray", feature = "accelerator")))]
         #[cfg_attr(
-            any(feature = "wgpu", feature = "vulkan", feature = "cuda"),
+            feature = "accelerator",
             expect(unreachable_patterns, reason = "which backends are left depends on features")
         )]
         _ => None,
@@ -141,13 +137,13 @@ fn open(choice: DeviceChoice) -> Option<Device> {
 }
 
 /// Devices of a backend that has an index, in the order of their indices.
-#[cfg(any(feature = "wgpu", feature = "vulkan", feature = "cuda"))]
+#[cfg(feature = "accelerator")]
 fn present(backend: Backend) -> Vec<Device> {
     use burn::tensor::DeviceType;
     let kind = match backend {
         #[cfg(feature = "wgpu")]
         Backend::Wgpu => DeviceType::Wgpu,
-        #[cfg(feature = "vulkan")]
+        #[cfg(feature = "vulkan-untuned")]
         Backend::Vulkan => DeviceType::Vulkan,
         #[cfg(feature = "cuda")]
         Backend::Cuda => DeviceType::Cuda,
@@ -197,7 +193,7 @@ fn rows(backend: Backend) -> Vec<DeviceRow> {
     }
 }
 
-#[cfg(any(feature = "wgpu", feature = "vulkan", feature = "cuda"))]
+#[cfg(feature = "accelerator")]
 fn indexed_rows(
     backend: Backend,
     name: String,
@@ -211,7 +207,7 @@ fn indexed_rows(
     numbered.map(|(i, device)| row(format!("{name}:{i}"), true, format!("{device:?}"))).collect()
 }
 
-#[cfg(not(any(feature = "wgpu", feature = "vulkan", feature = "cuda")))]
+#[cfg(not(feature = "accelerator"))]
 fn indexed_rows(
     _backend: Backend,
     name: String,
