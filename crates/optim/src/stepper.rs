@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use burn::module::Module;
 use burn::tensor::{Gradients, Tensor};
-use hybrid_kernels::elementwise::sum_of_squares;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -16,7 +15,7 @@ use crate::groups::ParamInfo;
 use crate::rule::Update;
 use crate::scheduler::Scheduler;
 use crate::state::{ParamState, StepperState};
-use module::{Apply, Census, Collect, Placed};
+use module::{Apply, Census, Collect, Gradient, Placed};
 
 /// Steps the parameters of a module, and remembers what its optimizer and schedule need.
 ///
@@ -26,8 +25,8 @@ use module::{Apply, Census, Collect, Placed};
 pub struct Stepper {
     config: OptimConfig,
     scheduler: Scheduler,
-    /// Sums of gradients since the last step, by path, each `[n]`.
-    gradients: BTreeMap<String, Tensor<1>>,
+    /// Sums of gradients since the last step, by path.
+    gradients: BTreeMap<String, Gradient>,
     /// What is remembered, by path.
     states: BTreeMap<String, ParamState>,
 }
@@ -228,7 +227,7 @@ impl Stepper {
     fn grad_norm(&mut self) -> f64 {
         let mut total = 0.0;
         for (path, gradient) in std::mem::take(&mut self.gradients) {
-            let (squares, gradient) = sum_of_squares(gradient);
+            let (squares, gradient) = gradient.squared();
             total += squares;
             self.gradients.insert(path, gradient);
         }
