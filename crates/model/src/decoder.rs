@@ -231,7 +231,7 @@ impl Decoder {
         let [b, t] = input.dims();
         let rows = |table: Tensor<2>, ids: Tensor<1, Int>, shape: [usize; 2]| {
             let [_, width] = table.dims();
-            table.select(0, ids).reshape([shape[0], shape[1], width])
+            ops::embedding(table, ids).reshape([shape[0], shape[1], width])
         };
         let ids = input.ids.clone().reshape([b * t]);
         let mut hidden = rows(self.token_embedding.val(), ids, [b, t]);
