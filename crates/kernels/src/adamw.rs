@@ -99,6 +99,20 @@ impl Coefficients {
         exp_avg: &mut [f32],
         exp_avg_sq: &mut [f32],
     ) {
+        #[cfg(feature = "flex")]
+        on_host::apply(self, param, grad, exp_avg, exp_avg_sq);
+        #[cfg(not(feature = "flex"))]
+        self.apply_each(param, grad, exp_avg, exp_avg_sq);
+    }
+
+    #[inline(always)]
+    fn apply_each(
+        &self,
+        param: &mut [f32],
+        grad: &[f32],
+        exp_avg: &mut [f32],
+        exp_avg_sq: &mut [f32],
+    ) {
         let values = param.iter_mut().zip(grad).zip(exp_avg).zip(exp_avg_sq);
         for (((w, g), m), v) in values {
             let g = g * self.grad_scale + *w * self.l2;
@@ -163,7 +177,20 @@ mod on_host {
     use rayon::prelude::*;
 
     use super::{AdamTensors, Coefficients};
+    use crate::flex::vector::vectorised;
     use crate::host::{self, CHUNK};
+
+    vectorised! {
+        pub(super) fn apply(
+            c: &Coefficients,
+            param: &mut [f32],
+            grad: &[f32],
+            exp_avg: &mut [f32],
+            exp_avg_sq: &mut [f32],
+        ) {
+            c.apply_each(param, grad, exp_avg, exp_avg_sq);
+        }
+    }
 
     pub(super) fn update(c: &Coefficients, tensors: AdamTensors, grad: Tensor<1>) -> AdamTensors {
         let device = tensors.param.device();

@@ -8,7 +8,8 @@ use burn::tensor::{ElementConversion, IndexingUpdateOp, Int, Tensor};
 #[cfg(feature = "flex")]
 use crate::host;
 
-/// `sum + addend`, written into `sum`.
+/// `sum + addend`, written into `sum`, and the result's [`sum_of_squares`] where that comes for
+/// nothing: on the CPU backend, where the values pass through the processor anyway.
 ///
 /// # Shapes
 ///
@@ -18,13 +19,13 @@ use crate::host;
 ///
 /// When the lengths differ.
 #[must_use]
-pub fn accumulate(sum: Tensor<1>, addend: Tensor<1>) -> Tensor<1> {
+pub fn accumulate(sum: Tensor<1>, addend: Tensor<1>) -> (Tensor<1>, Option<f64>) {
     assert_eq!(sum.dims(), addend.dims(), "both must be [n]");
     #[cfg(feature = "flex")]
     if host::resident(&[&sum, &addend]) {
         return on_host::accumulate(sum, addend);
     }
-    sum + addend
+    (sum + addend, None)
 }
 
 /// A table with row `i` of `addend` added to its row `rows[i]`, for each `i` in order, written into
@@ -81,16 +82,20 @@ mod on_host {
 
     use crate::host::{self, CHUNK};
 
-    pub(super) fn accumulate(sum: Tensor<1>, addend: Tensor<1>) -> Tensor<1> {
+    pub(super) fn accumulate(sum: Tensor<1>, addend: Tensor<1>) -> (Tensor<1>, Option<f64>) {
         let device = sum.device();
         let (mut sum, addend) = (host::take(sum), host::take(addend));
         let chunks = host::slice_mut(&mut sum).par_chunks_mut(CHUNK);
-        chunks.zip(host::slice(&addend).par_chunks(CHUNK)).for_each(|(sum, addend)| {
-            for (total, value) in sum.iter_mut().zip(addend) {
-                *total += value;
-            }
-        });
-        host::give(sum, &device)
+        let chunks = chunks.zip(host::slice(&addend).par_chunks(CHUNK));
+        let partial: Vec<f64> = chunks
+            .map(|(sum, addend)| {
+                for (total, value) in sum.iter_mut().zip(addend) {
+                    *total += value;
+                }
+                squares_of_chunk(sum)
+            })
+            .collect();
+        (host::give(sum, &device), Some(partial.iter().sum()))
     }
 
     pub(super) fn accumulate_rows(

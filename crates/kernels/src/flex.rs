@@ -1,6 +1,8 @@
 //! From burn's tensors to slices of its CPU backend and back, with gradients of our own.
 
 pub(crate) mod product;
+pub(crate) mod rows;
+pub(crate) mod table;
 pub(crate) mod vector;
 
 use std::fmt::Debug;

@@ -8,9 +8,11 @@
 //!
 //! 1. [`head`]: from hidden states to log-probabilities, without the logits of all rows at once.
 //! 2. [`attention`]: grouped heads, rotary positions, and which keys a query sees.
-//! 3. [`linear`], [`norm`] and [`gate`]: the rest of a layer.
+//! 3. [`linear`], with [`lora`] beside it, [`norm`] and [`gate`]: the rest of a layer; [`embedding`],
+//!    before the first.
 //! 4. [`packed`]: products of a few rows with a weight laid out once, for decoding.
-//! 5. [`adamw`] and [`elementwise`]: what an optimizer does to every parameter.
+//! 5. [`recurrent`]: LSTM and GRU over the steps of rows of several lengths.
+//! 6. [`adamw`], [`lion`], [`sgd`] and [`elementwise`]: what an optimizer does to every parameter.
 //!
 //! # Shapes
 //!
@@ -20,11 +22,16 @@
 pub mod adamw;
 pub mod attention;
 pub mod elementwise;
+pub mod embedding;
 pub mod gate;
 pub mod head;
 pub mod linear;
+pub mod lion;
+pub mod lora;
 pub mod norm;
 pub mod packed;
+pub mod recurrent;
+pub mod sgd;
 
 #[cfg(feature = "flex")]
 mod host;

@@ -246,7 +246,7 @@ impl Decoder {
     fn embed(&self, input: &TokenInput, past: usize) -> Tensor<3> {
         let [b, t] = input.dims();
         let ids = input.ids.clone().reshape([b * t]);
-        self.placed(self.token_embedding.val().select(0, ids), input, past)
+        self.placed(ops::embedding(self.token_embedding.val(), ids), input, past)
     }
 
     /// From the embeddings of the tokens, `[b · t, e]`, to what the first block reads.
@@ -275,7 +275,7 @@ impl Decoder {
         let ids = crate::input::int_tensor(&positions, [n * t], &self.device());
         let table = table.val();
         let [_, d] = table.dims();
-        hidden + table.select(0, ids).reshape([n, t, d])
+        hidden + ops::embedding(table, ids).reshape([n, t, d])
     }
 }
 

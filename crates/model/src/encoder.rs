@@ -17,6 +17,7 @@ use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Gradients, Tensor};
 
 use crate::lora::LoraPlan;
+use crate::ops;
 use crate::projection::Projection;
 use crate::ragged::{Limits, RaggedStates, RowError, TokenRow};
 use crate::values;
@@ -221,11 +222,11 @@ impl Encoder {
     }
 
     fn embed(&self, batch: &Batch) -> Tensor<3> {
-        let tokens = self.token_embedding.val().select(0, batch.ids.clone());
-        let positions = self.position_embedding.val().select(0, batch.positions.clone());
+        let tokens = ops::embedding(self.token_embedding.val(), batch.ids.clone());
+        let positions = ops::embedding(self.position_embedding.val(), batch.positions.clone());
         let mut states = tokens + positions;
         if let Some(table) = &self.type_embedding {
-            states = states + table.val().select(0, batch.types.clone());
+            states = states + ops::embedding(table.val(), batch.types.clone());
         }
         self.embedding_norm.forward(states.unsqueeze(), &self.config)
     }

@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::DecoderConfig;
 use crate::family::scheme;
-use crate::ops;
 use crate::projection;
 use crate::weights::layout::ParameterSource;
 use slots::Slot;
@@ -290,12 +289,21 @@ pub(crate) struct Adapter {
     pub(crate) scale: f64,
 }
 
-impl Adapter {
-    /// `[b, t, in]` to `[b, t, outputs]`, never through the dense product of the two.
-    fn forward(&self, input: Tensor<3>) -> Tensor<3> {
-        ops::linear(ops::linear(input, self.a.val(), None), self.b.val(), None) * self.scale
-    }
+/// What adapters add to a weight `[in, outputs]`, as the product of two thin matrices, `[in, ranks]`
+/// and `[ranks, outputs]`. At least one adapter.
+pub(crate) fn thin(adapters: &[Adapter], outputs: usize) -> [Tensor<2>; 2] {
+    let down = adapters.iter().map(|adapter| adapter.a.val()).collect();
+    let up = adapters.iter().map(|adapter| adapter.among(outputs)).collect();
+    [Tensor::cat(down, 1), Tensor::cat(up, 0)]
+}
 
+/// The same as one matrix.
+pub(crate) fn dense(adapters: &[Adapter], outputs: usize) -> Tensor<2> {
+    let [down, up] = thin(adapters, outputs);
+    down.matmul(up)
+}
+
+impl Adapter {
     /// The same values in parameters of their own.
     pub(crate) fn renewed(&self) -> Self {
         let Self { a, b, first, scale } = self;
@@ -303,42 +311,21 @@ impl Adapter {
         Self { a, b, first: *first, scale: *scale }
     }
 
-    /// `scale · a · b`, `[in, outputs]`.
-    fn dense(&self) -> Tensor<2> {
-        self.a.val().matmul(self.b.val()) * self.scale
+    /// `scale · b` among all outputs of the projection, `[r, outputs]`, 0 for those of others.
+    fn among(&self, outputs: usize) -> Tensor<2> {
+        let own = self.b.val() * self.scale;
+        let [rank, width] = own.dims();
+        let gap = |width: usize| Tensor::zeros([rank, width], (&own.device(), own.dtype()));
+        let (before, after) = (self.first, outputs - self.first - width);
+        let mut parts = vec![own.clone()];
+        if before > 0 {
+            parts.insert(0, gap(before));
+        }
+        if after > 0 {
+            parts.push(gap(after));
+        }
+        Tensor::cat(parts, 1)
     }
-}
-
-/// What adapters add to a projection of `outputs` outputs: `[b, t, in]` to `[b, t, outputs]`.
-pub(crate) fn added(adapters: &[Adapter], input: &Tensor<3>, outputs: usize) -> Tensor<3> {
-    let parts = adapters.iter().map(|adapter| (adapter.first, adapter.forward(input.clone())));
-    side_by_side(parts.collect(), outputs)
-}
-
-/// The same as one matrix, `[in, outputs]`.
-pub(crate) fn dense(adapters: &[Adapter], outputs: usize) -> Tensor<2> {
-    let parts = adapters.iter().map(|adapter| (adapter.first, adapter.dense()));
-    side_by_side(parts.collect(), outputs)
-}
-
-/// Parts, each with its first column, in `outputs` columns that are 0 elsewhere. At least one part.
-fn side_by_side<const D: usize>(parts: Vec<(usize, Tensor<D>)>, outputs: usize) -> Tensor<D> {
-    let mut all = Vec::with_capacity(2 * parts.len() + 1);
-    let mut done = 0;
-    let gap = |like: &Tensor<D>, width: usize| {
-        let mut shape = like.dims();
-        shape[D - 1] = width;
-        (width > 0).then(|| Tensor::zeros(shape, (&like.device(), like.dtype())))
-    };
-    let mut last = None;
-    for (first, part) in parts {
-        all.extend(gap(&part, first - done));
-        done = first + part.dims()[D - 1];
-        last = Some(part.clone());
-        all.push(part);
-    }
-    all.extend(last.and_then(|last| gap(&last, outputs - done)));
-    Tensor::cat(all, D - 1)
 }
 
 #[cfg(test)]

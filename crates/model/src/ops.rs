@@ -7,11 +7,12 @@ mod kept;
 
 use burn::tensor::Tensor;
 use hybrid_kernels::packed::PackedWeight;
-use hybrid_kernels::{gate, linear as products, norm as norms};
+use hybrid_kernels::{gate, linear as products, lora, norm as norms};
 
 pub use hybrid_kernels::attention::{
     AttentionInputs, Blocked, PackedHeads, Rotation, Spans, Visible, attention, packed_attention,
 };
+pub use hybrid_kernels::embedding::embedding;
 pub use hybrid_kernels::head::{LogprobOptions, TokenLogprobs, token_logprobs};
 pub use hybrid_kernels::{is_fused, softcap};
 pub use kept::kept_logprobs;
@@ -49,6 +50,29 @@ pub(crate) fn linear_packed(
     }
     let [_, outputs] = output.dims();
     output.reshape([b, t, outputs])
+}
+
+/// As [`linear_packed`], with `(input · down) · up` of two thin matrices added.
+///
+/// # Shapes
+///
+/// - `thin`: `[in, r]` and `[r, out]`
+#[must_use]
+pub(crate) fn linear_adapted(
+    input: Tensor<3>,
+    weight: impl FnOnce() -> Tensor<2>,
+    packed: Option<&PackedWeight>,
+    bias: Option<Tensor<1>>,
+    thin: [Tensor<2>; 2],
+) -> Tensor<3> {
+    let ([b, t, inputs], [down, up]) = (input.dims(), thin);
+    let [_, outputs] = up.dims();
+    if packed.is_some() {
+        let added = linear(linear(input.clone(), down, None), up, None);
+        return linear_packed(input, weight, packed, bias) + added;
+    }
+    let rows = input.reshape([b * t, inputs]);
+    lora::linear(rows, weight(), bias, down, up).reshape([b, t, outputs])
 }
 
 /// Normalises the last dimension; see [`NormKind`] for the formulas.

@@ -36,13 +36,12 @@ impl Projection {
     /// `[b, t, in]` to `[b, t, out]`.
     pub(crate) fn forward(&self, input: Tensor<3>) -> Tensor<3> {
         let bias = self.bias.as_ref().map(Param::val);
-        let added = (!self.adapters.is_empty())
-            .then(|| lora::added(&self.adapters, &input, self.outputs()));
-        let output = ops::linear_packed(input, || self.weight.val(), self.packed.as_ref(), bias);
-        match added {
-            Some(added) => output + added,
-            None => output,
+        let (weight, packed) = (|| self.weight.val(), self.packed.as_ref());
+        if self.adapters.is_empty() {
+            return ops::linear_packed(input, weight, packed, bias);
         }
+        let thin = lora::thin(&self.adapters, self.outputs());
+        ops::linear_adapted(input, weight, packed, bias, thin)
     }
 
     /// Adds an adapter, whose outputs come after those of the adapters before it.

@@ -19,7 +19,7 @@ pub(crate) static UNSIGNED: LazyLock<DynamicMap> = LazyLock::new(|| DynamicMap::
 /// The 256 values of a map, in ascending order, with what finds the nearest quickly.
 #[derive(Debug)]
 pub(crate) struct DynamicMap {
-    values: Vec<f32>,
+    values: [f32; 256],
     /// Halfway between neighbours: above `midpoints[i]`, code `i + 1` is nearer than `i`.
     midpoints: Vec<f32>,
     /// For the upper 16 bits of an f32, the code of the least number that begins with them.
@@ -31,7 +31,8 @@ pub(crate) struct DynamicMap {
 
 impl DynamicMap {
     fn new(signed: bool) -> Self {
-        let values = values(signed);
+        let mut values = [0.0; 256];
+        values.copy_from_slice(&table(signed));
         let midpoints: Vec<f32> =
             values.windows(2).map(|pair| pair.iter().sum::<f32>() / 2.0).collect();
         let code = |x: f32| midpoints.partition_point(|midpoint| *midpoint < x) as u8;
@@ -61,13 +62,26 @@ impl DynamicMap {
     ///
     /// An unsigned map never takes a positive value for zero: a second moment of zero beside a
     /// first moment that is not would make a step of `1 / eps`.
+    ///
+    /// # Panics
+    ///
+    /// When there are more than [`BLOCK`] of them.
     pub(crate) fn encode(&self, block: &[f32], codes: &mut [u8]) -> f32 {
-        let scale = block.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+        let scale = largest(block);
         let inverse = if scale > 0.0 { 1.0 / f64::from(scale) } else { 0.0 };
-        for (code, x) in codes.iter_mut().zip(block) {
-            *code = self.nearest((f64::from(*x) * inverse) as f32);
-            if !self.signed && *x > 0.0 {
-                *code = (*code).max(self.least_positive);
+        // All quotients before all codes: a compiler can make many of the former at once.
+        let mut quotients = [0.0; BLOCK];
+        let quotients = &mut quotients[..block.len()];
+        for (quotient, x) in quotients.iter_mut().zip(block) {
+            *quotient = (f64::from(*x) * inverse) as f32;
+        }
+        for (code, quotient) in codes.iter_mut().zip(&*quotients) {
+            *code = self.nearest(*quotient);
+        }
+        if !self.signed {
+            for (code, x) in codes.iter_mut().zip(block) {
+                let least = if *x > 0.0 { self.least_positive } else { 0 };
+                *code = (*code).max(least);
             }
         }
         scale
@@ -76,15 +90,29 @@ impl DynamicMap {
     /// The values of one block.
     pub(crate) fn decode(&self, codes: &[u8], scale: f32, block: &mut [f32]) {
         for (x, code) in block.iter_mut().zip(codes) {
-            *x = self.values.get(usize::from(*code)).copied().unwrap_or(0.0) * scale;
+            *x = self.values[usize::from(*code)] * scale;
         }
     }
+}
+
+/// The largest magnitude.
+fn largest(block: &[f32]) -> f32 {
+    // Several at once, which change nothing: the largest is the same in any order.
+    let mut lanes = [0.0_f32; 16];
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let (whole, rest) = block.as_chunks::<16>();
+    for chunk in whole {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, x.abs());
+        }
+    }
+    rest.iter().map(|x| x.abs()).chain(lanes).fold(0.0, larger)
 }
 
 /// Zero, one, and for each of the decades from 1e-7 to 1 the middles of equal parts of it, twice as
 /// many as in the decade below: from 1 to 64, with a negative for each where signed; from 2 to 128
 /// where not.
-fn values(signed: bool) -> Vec<f32> {
+fn table(signed: bool) -> Vec<f32> {
     let mut values = vec![0.0, 1.0];
     for exponent in 0..7 {
         let parts = (if signed { 1 } else { 2 }) << exponent;

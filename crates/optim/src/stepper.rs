@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use burn::module::Module;
 use burn::tensor::{Gradients, Int, Tensor};
-use hybrid_kernels::elementwise::{accumulate_rows, sum_of_squares};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -16,7 +15,7 @@ use crate::groups::ParamInfo;
 use crate::rule::Update;
 use crate::scheduler::Scheduler;
 use crate::state::{ParamState, StepperState};
-use module::{Apply, Census, Collect, Placed};
+use module::{Apply, Census, Collect, Gradient, Placed};
 
 /// Steps the parameters of a module, and remembers what its optimizer and schedule need.
 ///
@@ -26,8 +25,8 @@ use module::{Apply, Census, Collect, Placed};
 pub struct Stepper {
     config: OptimConfig,
     scheduler: Scheduler,
-    /// Sums of gradients since the last step, by path, each `[n]`.
-    gradients: BTreeMap<String, Tensor<1>>,
+    /// Sums of gradients since the last step, by path.
+    gradients: BTreeMap<String, Gradient>,
     /// What is remembered, by path.
     states: BTreeMap<String, ParamState>,
 }
@@ -105,8 +104,8 @@ impl Stepper {
         module.visit(&mut census);
         let Some((info, _)) = census.get(path) else { return };
         let zeros = || Tensor::zeros([info.len()], (&gradient.device(), gradient.dtype()));
-        let sum = self.gradients.remove(path).unwrap_or_else(zeros);
-        self.gradients.insert(path.to_owned(), accumulate_rows(sum, rows, gradient));
+        let sum = self.gradients.remove(path).unwrap_or_else(|| Gradient::new(zeros()));
+        self.gradients.insert(path.to_owned(), sum.plus_rows(rows, gradient));
     }
 
     /// Steps every parameter that has a gradient, and forgets the gradients.
@@ -254,7 +253,7 @@ impl Stepper {
     fn grad_norm(&mut self) -> f64 {
         let mut total = 0.0;
         for (path, gradient) in std::mem::take(&mut self.gradients) {
-            let (squares, gradient) = sum_of_squares(gradient);
+            let (squares, gradient) = gradient.squared();
             total += squares;
             self.gradients.insert(path, gradient);
         }

@@ -2,11 +2,10 @@
 
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
-use rayon::prelude::*;
 
 use crate::flex::product::{Matrix, Threads, new_product};
-use crate::flex::vector::vectorised;
-use crate::flex::{self, Fused, Inputs, PIECE, Values};
+use crate::flex::rows::{add_to_rows, sum_of_rows};
+use crate::flex::{self, Fused, Inputs, Values};
 
 pub(super) fn linear(
     input: Tensor<2>,
@@ -29,10 +28,7 @@ pub(super) fn linear(
     let [input, weight, bias] = operands.values.clone();
     let problem = problem([input, weight]);
     let mut output = problem.output();
-    let lines = (PIECE / outputs).max(1);
-    output.par_chunks_mut(lines * outputs).for_each(|lines| {
-        lines.chunks_mut(outputs).for_each(|line| add(line, &bias));
-    });
+    add_to_rows(&mut output, &bias);
     Some(operands.finish::<Biased, 2>(flex::tensor(output, [rows, outputs]), problem))
 }
 
@@ -92,29 +88,5 @@ impl Fused<3> for Biased {
         let [input, weight] = saved.backward(&gradient, [wants_input, wants_weight]);
         let bias = || flex::tensor(sum_of_rows(&gradient, saved.outputs), [saved.outputs]);
         [input, weight, wants_bias.then(bias)]
-    }
-}
-
-/// Rows whose sum one thread makes.
-const ROWS: usize = 64;
-
-/// Each column's sum. Partial sums are added in their order: no thread decides the rounding.
-fn sum_of_rows(values: &[f32], columns: usize) -> Vec<f32> {
-    let of_rows = |rows: &[f32]| {
-        let mut sums = vec![0.0; columns];
-        rows.chunks(columns).for_each(|row| add(&mut sums, row));
-        sums
-    };
-    let partial: Vec<Vec<f32>> = values.par_chunks(ROWS * columns).map(of_rows).collect();
-    let mut sums = vec![0.0; columns];
-    partial.iter().for_each(|part| add(&mut sums, part));
-    sums
-}
-
-vectorised! {
-    fn add(sums: &mut [f32], addends: &[f32]) {
-        for (sum, addend) in sums.iter_mut().zip(addends) {
-            *sum += addend;
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Rules without a first moment of their own: SGD, RMSprop, Adagrad; PyTorch's formulas.
 
 use burn::tensor::Tensor;
+use hybrid_kernels::sgd::{SgdStep, SgdTensors, update as step};
 
 use super::Update;
 use crate::groups::ParamInfo;
@@ -18,17 +19,21 @@ pub(super) fn sgd(
     grad: Tensor<1>,
     state: &mut ParamState,
 ) -> Tensor<1> {
-    let grad = update.penalised(grad, &param);
-    if parameters.momentum == 0.0 {
-        return param - grad * update.lr;
+    let numbers = SgdStep {
+        lr: update.lr,
+        momentum: parameters.momentum,
+        // The first gradient enters whole, whatever the dampening.
+        share: if state.step == 1 { 1.0 } else { 1.0 - parameters.dampening },
+        nesterov: parameters.nesterov,
+        weight_decay: update.weight_decay,
+        grad_scale: update.grad_scale,
+    };
+    let buffer = (parameters.momentum > 0.0).then(|| state.take("momentum_buffer"));
+    let stepped = step(&numbers, SgdTensors { param, buffer }, grad);
+    if let Some(buffer) = stepped.buffer {
+        state.put("momentum_buffer", &update.info.shape, buffer);
     }
-    let buffer = state.take("momentum_buffer");
-    // The first gradient enters whole, whatever the dampening.
-    let share = if state.step == 1 { 1.0 } else { 1.0 - parameters.dampening };
-    let buffer = buffer * parameters.momentum + grad.clone() * share;
-    state.put("momentum_buffer", &update.info.shape, buffer.clone());
-    let direction = if parameters.nesterov { grad + buffer * parameters.momentum } else { buffer };
-    param - direction * update.lr
+    stepped.param
 }
 
 pub(super) fn rmsprop_slots(parameters: &RmspropParameters, info: &ParamInfo) -> Vec<Slot> {

@@ -1,6 +1,7 @@
-//! Lion: the sign of an interpolated momentum (Chen et al. 2023, algorithm 2).
+//! Lion, by the one-pass kernel.
 
 use burn::tensor::Tensor;
+use hybrid_kernels::lion::{LionStep, LionTensors, update as step};
 
 use super::Update;
 use crate::optimizer::LionParameters;
@@ -13,9 +14,13 @@ pub(super) fn lion(
     grad: Tensor<1>,
     state: &mut ParamState,
 ) -> Tensor<1> {
-    let [beta1, beta2] = parameters.betas;
-    let (grad, exp_avg) = (update.scaled(grad), state.take("exp_avg"));
-    let direction = (exp_avg.clone() * beta1 + grad.clone() * (1.0 - beta1)).sign();
-    state.put("exp_avg", &update.info.shape, exp_avg * beta2 + grad * (1.0 - beta2));
-    param * update.shrink() - direction * update.lr
+    let numbers = LionStep {
+        lr: update.lr,
+        betas: parameters.betas,
+        weight_decay: update.weight_decay,
+        grad_scale: update.grad_scale,
+    };
+    let stepped = step(&numbers, LionTensors { param, exp_avg: state.take("exp_avg") }, grad);
+    state.put("exp_avg", &update.info.shape, stepped.exp_avg);
+    stepped.param
 }

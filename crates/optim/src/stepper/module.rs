@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Gradients, Tensor};
-use hybrid_kernels::elementwise::accumulate;
+use burn::tensor::{Gradients, Int, Tensor};
+use hybrid_kernels::elementwise::{accumulate, accumulate_rows, sum_of_squares};
 
 use crate::groups::ParamInfo;
 use crate::state::Place;
@@ -49,11 +49,44 @@ impl ModuleVisitor for Census {
     }
 }
 
+/// The sum of a parameter's gradients, `[n]`.
+#[derive(Debug)]
+pub(super) struct Gradient {
+    sum: Tensor<1>,
+    /// The sum of its squares, where the last addition said it.
+    squares: Option<f64>,
+}
+
+impl Gradient {
+    pub(super) fn new(gradient: Tensor<1>) -> Self {
+        Self { sum: gradient, squares: None }
+    }
+
+    fn plus(self, gradient: Tensor<1>) -> Self {
+        let (sum, squares) = accumulate(self.sum, gradient);
+        Self { sum, squares }
+    }
+
+    /// With `gradient[i]`, `[n, e]`, added to row `rows[i]` of the table that the sum is.
+    pub(super) fn plus_rows(self, rows: Tensor<1, Int>, gradient: Tensor<2>) -> Self {
+        Self::new(accumulate_rows(self.sum, rows, gradient))
+    }
+
+    /// The sum of its squares, and the same again.
+    pub(super) fn squared(self) -> (f64, Self) {
+        let (squares, sum) = match self.squares {
+            Some(squares) => (squares, self.sum),
+            None => sum_of_squares(self.sum),
+        };
+        (squares, Self { sum, squares: Some(squares) })
+    }
+}
+
 /// Moves a module's gradients into sums by path.
 pub(super) struct Collect<'a> {
     path: Vec<String>,
     gradients: Gradients,
-    sums: &'a mut BTreeMap<String, Tensor<1>>,
+    sums: &'a mut BTreeMap<String, Gradient>,
     /// What the gradient of a parameter is multiplied by, where that is anything.
     factor: Option<&'a dyn Fn(&str) -> f64>,
 }
@@ -61,7 +94,7 @@ pub(super) struct Collect<'a> {
 impl<'a> Collect<'a> {
     pub(super) fn new(
         gradients: Gradients,
-        sums: &'a mut BTreeMap<String, Tensor<1>>,
+        sums: &'a mut BTreeMap<String, Gradient>,
         factor: Option<&'a dyn Fn(&str) -> f64>,
     ) -> Self {
         Self { path: Vec::new(), gradients, sums, factor }
@@ -90,8 +123,8 @@ impl ModuleVisitor for Collect<'_> {
             None => gradient,
         };
         let sum = match self.sums.remove(&path) {
-            Some(sum) => accumulate(sum, gradient),
-            None => gradient,
+            Some(sum) => sum.plus(gradient),
+            None => Gradient::new(gradient),
         };
         self.sums.insert(path, sum);
     }
@@ -110,12 +143,12 @@ pub(super) struct Placed {
 /// Replaces every parameter that has a gradient by its update.
 pub(super) struct Apply<F> {
     path: Vec<String>,
-    gradients: BTreeMap<String, Tensor<1>>,
+    gradients: BTreeMap<String, Gradient>,
     update: F,
 }
 
 impl<F: FnMut(Placed) -> Tensor<1>> Apply<F> {
-    pub(super) fn new(gradients: BTreeMap<String, Tensor<1>>, update: F) -> Self {
+    pub(super) fn new(gradients: BTreeMap<String, Gradient>, update: F) -> Self {
         Self { path: Vec::new(), gradients, update }
     }
 }
@@ -131,7 +164,7 @@ impl<F: FnMut(Placed) -> Tensor<1>> ModuleMapper for Apply<F> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let path = self.path.join(".");
-        let Some(grad) = self.gradients.remove(&path) else { return param };
+        let Some(Gradient { sum: grad, .. }) = self.gradients.remove(&path) else { return param };
         let (id, tensor, mapper) = param.consume();
         let checkpointing = tensor.gradient_checkpointing_strategy();
         let tensor = tensor.inner();

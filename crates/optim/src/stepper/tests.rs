@@ -329,7 +329,15 @@ fn address<const D: usize>(param: Param<Tensor<D>>) -> *const u8 {
 
 #[test]
 fn a_parameter_that_nothing_else_holds_is_changed_where_it_lies() {
-    for optimizer in ["'adamw'", "'adam'", "{ type = 'adamw_8bit', min_8bit_size = 20 }"] {
+    let in_one_pass = [
+        "'adamw'",
+        "'adam'",
+        "'lion'",
+        "'sgd'",
+        "{ type = 'sgd', momentum = 0.9, nesterov = true }",
+        "{ type = 'adamw_8bit', min_8bit_size = 20 }",
+    ];
+    for optimizer in in_one_pass {
         let mut net = net();
         let data = TensorData::new(some_values(0)[5].clone().unwrap(), [6, 4]);
         let before = data.as_bytes().as_ptr();
