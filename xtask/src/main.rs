@@ -6,7 +6,7 @@
 //! 2. [`tidy`] — the rules no compiler checks: arrows between crates, module docs, file sizes.
 //! 3. [`smoke`] — the built binary on a tiny model, on every device that is present.
 //! 4. [`golden`] — the Python scripts that write the reference numbers under `golden/`.
-//! 5. [`software`] — the Vulkan backend without a GPU, and the type check of CUDA.
+//! 5. [`software`] — wgpu without a GPU, and the type check of CUDA.
 //! 6. [`mod@bench`] — the benchmarks, and where their results are recorded.
 
 #![expect(
