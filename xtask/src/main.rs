@@ -6,7 +6,7 @@
 //! 2. [`tidy`] — the rules no compiler checks: arrows between crates, module docs, file sizes.
 //! 3. [`smoke`] — the built binary on a tiny model, on every device that is present.
 //! 4. [`golden`] — the Python scripts that write the reference numbers under `golden/`.
-//! 5. [`software`] — the Vulkan backend without a GPU, and the type check of CUDA.
+//! 5. [`software`] — wgpu without a GPU, and the type check of CUDA.
 //! 6. [`mod@bench`] — the benchmarks, ours beside our peers', and where their results are recorded.
 
 #![expect(
@@ -46,14 +46,14 @@ enum Command {
     /// Runs every check, cheapest first, and stops at the first that fails
     #[command(after_help = "Example: cargo xtask ci")]
     Ci {
-        /// Also builds a GPU backend and runs the smoke test on it
+        /// Also builds a GPU backend and runs the tests on it; `software` needs no GPU
         #[arg(
             long,
             value_name = "BACKEND",
             num_args = 0..=1,
             require_equals = true,
             default_missing_value = "vulkan",
-            value_parser = ["vulkan", "wgpu", "cuda"]
+            value_parser = ["vulkan", "wgpu", "cuda", "software"]
         )]
         gpu: Option<String>,
     },

@@ -1,4 +1,4 @@
-//! The Vulkan backend without a GPU: the parity tests on SwiftShader, and the type check of CUDA.
+//! wgpu without a GPU: the parity tests on SwiftShader, and the type check of CUDA.
 //!
 //! SwiftShader computes Vulkan on the processor. Debian has it in `chromium-common`; the browser is
 //! neither installed nor started. Both tasks compile burn once more, in the profile `gpu`.
@@ -75,7 +75,7 @@ pub(crate) fn parity(workspace: &Workspace, deadline: Instant) -> Result<Outcome
     let driver = workspace.artefacts_of(PROFILE).with_file_name("swiftshader.json");
     std::fs::write(&driver, description(Path::new(DRIVER)))
         .with_context(|| format!("cannot write `{}`", driver.display()))?;
-    let features = "flex,vulkan-untuned";
+    let features = "flex,wgpu-untuned";
     let tests = ["-p", "hybrid-cli", "--no-default-features", "--features", features];
     for (what, more) in [
         ("compiling", ["--test", "parity", "--no-run"].as_slice()),
@@ -83,7 +83,7 @@ pub(crate) fn parity(workspace: &Workspace, deadline: Instant) -> Result<Outcome
     ] {
         let mut cargo = workspace.cargo_command();
         cargo.args(["test", "--profile", PROFILE]).args(tests).args(more);
-        cargo.env("HYBRID_PARITY_DEVICE", "vulkan");
+        cargo.env("HYBRID_PARITY_DEVICE", "wgpu");
         // The second is the name that older loaders know.
         cargo.env("VK_DRIVER_FILES", &driver).env("VK_ICD_FILENAMES", &driver);
         if run_until(&mut cargo, deadline)? == Ended::OutOfTime {

@@ -41,8 +41,8 @@ impl Backend {
         match self {
             Backend::Cpu => cfg!(feature = "flex"),
             Backend::NdArray => cfg!(feature = "ndarray"),
-            Backend::Wgpu => cfg!(feature = "wgpu"),
-            Backend::Vulkan => cfg!(feature = "vulkan-untuned"),
+            Backend::Wgpu => cfg!(feature = "wgpu-untuned"),
+            Backend::Vulkan => cfg!(feature = "vulkan"),
             Backend::Cuda => cfg!(feature = "cuda"),
         }
     }
@@ -141,9 +141,9 @@ fn open(choice: DeviceChoice) -> Option<Device> {
 fn present(backend: Backend) -> Vec<Device> {
     use burn::tensor::DeviceType;
     let kind = match backend {
-        #[cfg(feature = "wgpu")]
+        #[cfg(feature = "wgpu-untuned")]
         Backend::Wgpu => DeviceType::Wgpu,
-        #[cfg(feature = "vulkan-untuned")]
+        #[cfg(feature = "vulkan")]
         Backend::Vulkan => DeviceType::Vulkan,
         #[cfg(feature = "cuda")]
         Backend::Cuda => DeviceType::Cuda,

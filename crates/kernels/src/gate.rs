@@ -4,7 +4,7 @@
 mod fused;
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::{gelu, relu, sigmoid, silu};
+use burn::tensor::activation::{relu, sigmoid, silu};
 
 /// A function of one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,11 +52,18 @@ fn composed_gated(input: Tensor<3>, activation: Activation) -> Tensor<3> {
 
 fn composed(input: Tensor<3>, activation: Activation) -> Tensor<3> {
     match activation {
-        Activation::Gelu => gelu(input),
+        Activation::Gelu => gelu_erf(input),
         Activation::GeluTanh => gelu_tanh(input),
         Activation::Silu => silu(input),
         Activation::Relu => relu(input),
     }
+}
+
+/// `0.5 · x · (1 + erf(x / √2))`, written out: the gradient of burn's own operation is that of the tanh
+/// approximation on most backends.
+fn gelu_erf(input: Tensor<3>) -> Tensor<3> {
+    let gate = (input.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0;
+    input * gate * 0.5
 }
 
 /// `0.5 · x · (1 + tanh u)` with `u = √(2/π) · (x + 0.044715 · x³)`, written as `x · σ(2u)`: the same

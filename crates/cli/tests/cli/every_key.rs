@@ -509,7 +509,9 @@ fn every_key_changes_what_a_run_does_or_leaves() {
             let Some(flip) = next.lock().unwrap().next() else { return };
             let (was, is) = (cached(&before(flip)), trace(&after(flip)));
             let starts = was.said.0 == 0 || flip.key == "train.on_non_finite";
-            if !starts || was == is {
+            // What a pass keeps changes no number; `memory.rs` shows what it takes less.
+            let says_the_same = was == is && flip.key != "train.memory";
+            if !starts || says_the_same {
                 let what = format!("{}: before {:?}, after {:?}", flip.key, was.said, is.said);
                 problems.lock().unwrap().push(what);
             }

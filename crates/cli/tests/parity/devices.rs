@@ -22,9 +22,9 @@ pub(crate) const COMPOSED: &str = "composed";
 pub(crate) fn other_name() -> String {
     let compiled = if cfg!(feature = "cuda") {
         "cuda"
-    } else if cfg!(feature = "vulkan-untuned") {
+    } else if cfg!(feature = "vulkan") {
         "vulkan"
-    } else if cfg!(feature = "wgpu") {
+    } else if cfg!(feature = "wgpu-untuned") {
         "wgpu"
     } else {
         COMPOSED
@@ -69,9 +69,9 @@ fn present(backend: &str) -> Result<Vec<Device>, String> {
     let kind = match backend {
         #[cfg(feature = "cuda")]
         "cuda" => DeviceType::Cuda,
-        #[cfg(feature = "vulkan-untuned")]
+        #[cfg(feature = "vulkan")]
         "vulkan" => DeviceType::Vulkan,
-        #[cfg(feature = "wgpu")]
+        #[cfg(feature = "wgpu-untuned")]
         "wgpu" => DeviceType::Wgpu,
         _ => return Err(not_compiled(backend)),
     };
