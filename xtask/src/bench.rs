@@ -17,6 +17,8 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -92,9 +94,9 @@ impl Options {
 ///
 /// # Errors
 ///
-/// When no case is chosen, when the record is there already, when our program does not build or fails,
-/// or when a file cannot be written. A peer that is absent or fails is left out, which is said here and
-/// in the record.
+/// When no case is chosen, when the record is there already, when our program does not build or fails
+/// (the cases before are recorded), or when a file cannot be written. A peer that is absent or fails is
+/// left out, which is said here and in the record.
 pub(crate) fn run(workspace: &Workspace, features: &Features, options: &Options) -> Result<()> {
     let table = Case::read_all(workspace.root())?;
     let cases = chosen(&table, options.only.as_deref())?;
@@ -108,17 +110,28 @@ pub(crate) fn run(workspace: &Workspace, features: &Features, options: &Options)
     let mut programs = Programs::new(workspace, features, options)?;
     let mut ceiling = measured_ceiling(&mut programs)?;
     let mut summaries = Vec::new();
+    let mut failure = None;
     for case in cases {
-        let (ours, peers) = measured(&mut programs, case, options.rounds.into())?;
-        let summary = Summary { case: case.clone(), ours, peers };
-        print!("{}", summary.text(&ceiling));
-        summaries.push(summary);
+        match measured(&mut programs, case, options.rounds.into()) {
+            Ok((ours, peers)) => {
+                let summary = Summary { case: case.clone(), ours, peers };
+                print!("{}", summary.text(&ceiling));
+                summaries.push(summary);
+            }
+            Err(error) => {
+                failure = Some(error.context(format!("stopped at `{}`", case.name)));
+                break;
+            }
+        }
     }
+    if options.trial || summaries.is_empty() {
+        return failure.map_or(Ok(()), Err);
+    }
+    // What took an hour is kept, even if a later case fails.
     ceiling = ceiling.max(&measured_ceiling(&mut programs)?);
     println!("{}", ceiling.sentence());
-    if options.trial {
-        return Ok(());
-    }
+    let mut left_out = programs.skipped().to_vec();
+    left_out.extend(failure.as_ref().map(|error| format!("all cases from here on: {error:#}")));
     let text = record::text(
         &record::Head {
             date: &date,
@@ -127,19 +140,22 @@ pub(crate) fn run(workspace: &Workspace, features: &Features, options: &Options)
             threads: options.threads(),
             rounds: options.rounds.into(),
             ceiling: &ceiling,
-            skipped: programs.skipped(),
+            skipped: &left_out,
         },
         &summaries,
     );
-    std::fs::write(&path, text).with_context(|| format!("cannot write `{name}`"))?;
+    File::create_new(&path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot write `{name}`"))?;
     println!("wrote {name}; say under its last heading what explains the numbers, then commit it");
     if options.peers.is_none() || options.device != "cpu" {
         println!("docs/performance.md stays as it is: it shows the CPU beside peers");
-        return Ok(());
+        return failure.map_or(Ok(()), Err);
     }
     let link = format!("[{date}](../{name})");
     let entries = summaries.iter().flat_map(|summary| summary.entries(&ceiling, &link)).collect();
-    page::update(workspace.root(), &table, entries)
+    page::update(workspace.root(), &table, entries)?;
+    failure.map_or(Ok(()), Err)
 }
 
 /// Runs every case once on a tiny model, so that none stops working unseen.
