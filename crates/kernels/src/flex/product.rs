@@ -1,4 +1,9 @@
-//! Matrix products on slices.
+//! Matrix products on slices: tiles of our own where AVX2 is the best a machine has, the `gemm` crate elsewhere.
+
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
 
 use gemm::Parallelism;
 
@@ -132,6 +137,12 @@ unsafe fn multiply(
         return;
     }
     let is_shared = threads == Threads::All && m * n * k > WORTH_SHARING;
+    #[cfg(target_arch = "x86_64")]
+    if tiles::are_worth_it(&lhs, &rhs) && tiles::fit_this_machine() {
+        // SAFETY: the machine fits; `out` is the caller's promise.
+        unsafe { tiles::multiply(lhs, rhs, scale, out, write, is_shared) };
+        return;
+    }
     let parallelism = if is_shared { Parallelism::Rayon(0) } else { Parallelism::None };
     // SAFETY: every index that sizes and strides reach lies inside its slice (asserted above), and
     // `out` is the caller's promise.
