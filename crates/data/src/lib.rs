@@ -12,10 +12,11 @@
 //! 7. [`tokenizer`] — text to token ids and back, out of a Hugging Face directory or a GGUF file.
 //! 8. [`template`] — messages to the text a chat model was trained on.
 //! 9. [`encode`] — records to token ids with a loss mask.
-//! 10. [`pack`] — many short examples into one row, none of which sees another.
-//! 11. [`batch`] — rows padded on the right to one length.
-//! 12. [`order`] — the order of examples and batches, which can be saved and resumed.
-//! 13. [`error`] — everything the readers can refuse, and where in a file it was.
+//! 10. [`parallel`] — many records at once, whose results come in their order.
+//! 11. [`pack`] — many short examples into one row, none of which sees another.
+//! 12. [`batch`] — rows padded on the right to one length.
+//! 13. [`order`] — the order of examples and batches, which can be saved and resumed.
+//! 14. [`error`] — everything the readers can refuse, and where in a file it was.
 //!
 //! A mask is boolean and says *true where the token counts*, never the opposite. It comes from
 //! lengths and positions, never from token ids.
@@ -27,6 +28,7 @@ pub mod error;
 pub mod load;
 pub mod order;
 pub mod pack;
+pub mod parallel;
 pub mod reader;
 pub mod record;
 pub mod select;

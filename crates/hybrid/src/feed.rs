@@ -2,6 +2,7 @@
 
 use hybrid_data::encode::{EncodeError, EncodeOptions, Encoded, Encoder};
 use hybrid_data::order::{BatchOptions, BatchState, Batches, EpochOrder, OrderState};
+use hybrid_data::parallel::in_order;
 use hybrid_data::record::{Record, RecordKind};
 use hybrid_data::tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
@@ -133,10 +134,12 @@ pub fn demonstrations(
     let options =
         EncodeOptions { max_length: Some(config.train.max_length), ..EncodeOptions::default() };
     let encoder = Encoder::new(tokenizer, options)?;
-    let mut encoded = Vec::with_capacity(records.len());
+    let is_shown = |record: &&Record| !matches!(record.kind, RecordKind::Prompt(_));
+    let shown: Vec<&Record> = records.iter().filter(is_shown).collect();
+    let mut encoded = Vec::with_capacity(shown.len());
     let (mut first_failure, mut left_out) = (None, 0_usize);
-    for record in records.iter().filter(|record| !matches!(record.kind, RecordKind::Prompt(_))) {
-        match encoder.record(record) {
+    for example in in_order(&shown, |record| encoder.record(record)) {
+        match example {
             Ok(example) => encoded.push(example),
             Err(error) if is_untrainable(&error) => {
                 left_out += 1;
@@ -198,8 +201,9 @@ pub fn prompts_within(
     let options = EncodeOptions { max_length: Some(room), ..EncodeOptions::default() };
     let encoder = Encoder::new(tokenizer, options)?;
     let mut prompts = Vec::with_capacity(records.len());
-    for (record, id) in records.iter().zip(first..) {
-        let ids = encoder.prompt(record)?;
+    let encoded = in_order(records, |record| encoder.prompt(record));
+    for ((record, id), ids) in records.iter().zip(first..).zip(encoded) {
+        let ids = ids?;
         if ids.is_empty() {
             continue;
         }
@@ -239,3 +243,6 @@ fn targets(record: &Record) -> Vec<String> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

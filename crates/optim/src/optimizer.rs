@@ -98,6 +98,12 @@ impl<'de> Deserialize<'de> for OptimizerSpec {
 }
 
 impl OptimizerSpec {
+    /// Every name in configuration, in the order that messages list them.
+    #[must_use]
+    pub fn names() -> &'static [&'static str] {
+        Self::NAMES
+    }
+
     /// Its name in configuration.
     #[must_use]
     pub fn name(&self) -> &'static str {

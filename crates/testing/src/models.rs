@@ -8,6 +8,7 @@ use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::Decoder;
 use hybrid_model::init::{InitConfig, init};
 use hybrid_model::weights::save;
+use serde_json::Value;
 
 use crate::tokenizer;
 
@@ -43,14 +44,18 @@ pub fn tiny(model_type: &str, seed: u64, device: &Device) -> Decoder {
 pub fn write(directory: &Path, model_type: &str, seed: u64, device: &Device) {
     save(&tiny(model_type, seed, device), directory)
         .unwrap_or_else(|error| panic!("cannot save a tiny model: {error}"));
-    let files = [
-        ("tokenizer.json", tokenizer::tokenizer_json()),
-        ("tokenizer_config.json", tokenizer::tokenizer_config()),
-    ];
-    for (name, json) in files {
-        std::fs::write(directory.join(name), json.to_string())
-            .unwrap_or_else(|error| panic!("cannot write `{name}`: {error}"));
-    }
+    write_all(directory, &byte_files())
+        .unwrap_or_else(|error| panic!("cannot write its tokenizer: {error}"));
+}
+
+/// The tokenizer that [`write()`] puts beside a model.
+///
+/// # Panics
+///
+/// When the temporary folder through which it is made cannot be written.
+#[must_use]
+pub fn byte_tokenizer() -> Tokenizer {
+    read_back(&byte_files())
 }
 
 /// A tokenizer of whole words, see [`tokenizer::words_json`].
@@ -59,22 +64,36 @@ pub fn write(directory: &Path, model_type: &str, seed: u64, device: &Device) {
 ///
 /// When the temporary folder through which it is made cannot be written.
 #[must_use]
-#[expect(clippy::panic, reason = "an unwritable temporary folder fails whoever asked")]
 pub fn words(words: &[&str]) -> Tokenizer {
+    read_back(&[("tokenizer.json", tokenizer::words_json(words))])
+}
+
+/// The files of the byte tokenizer by name.
+fn byte_files() -> [(&'static str, Value); 2] {
+    [
+        ("tokenizer.json", tokenizer::tokenizer_json()),
+        ("tokenizer_config.json", tokenizer::tokenizer_config()),
+    ]
+}
+
+/// A tokenizer out of its files.
+#[expect(clippy::panic, reason = "an unwritable temporary folder fails whoever asked")]
+fn read_back(files: &[(&str, Value)]) -> Tokenizer {
     // Threads of one process may each be making one.
     static MADE: AtomicU64 = AtomicU64::new(0);
     let made = MADE.fetch_add(1, Ordering::Relaxed);
-    let name = format!("hybrid-words-{}-{made}", std::process::id());
+    let name = format!("hybrid-tokenizer-{}-{made}", std::process::id());
     let folder = std::env::temp_dir().join(name);
     let made = std::fs::create_dir_all(&folder)
-        .and_then(|()| {
-            let json = tokenizer::words_json(words).to_string();
-            std::fs::write(folder.join("tokenizer.json"), json)
-        })
+        .and_then(|()| write_all(&folder, files))
         .map(|()| Tokenizer::from_dir(&folder));
     let removed = std::fs::remove_dir_all(&folder);
     match (made, removed) {
         (Ok(Ok(tokenizer)), _) => tokenizer,
-        (other, _) => panic!("cannot make a tokenizer of words: {other:?}"),
+        (other, _) => panic!("cannot make a tokenizer: {other:?}"),
     }
+}
+
+fn write_all(folder: &Path, files: &[(&str, Value)]) -> std::io::Result<()> {
+    files.iter().try_for_each(|(name, json)| std::fs::write(folder.join(name), json.to_string()))
 }

@@ -11,6 +11,7 @@ use hybrid_assets::Kind;
 use hybrid_data::config::DataConfig;
 use hybrid_data::encode::{EncodeError, EncodeOptions, Encoded, Encoder};
 use hybrid_data::load::read_source;
+use hybrid_data::parallel::in_order;
 use hybrid_data::record::{Record, RecordKind};
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::Decoder;
@@ -216,7 +217,7 @@ fn encode(records: &[Record], tokenizer: &Tokenizer) -> Result<Vec<Encoded>> {
     let encode = |record: &Record| {
         encode(record).map_err(|error| exit::at_record(&record.source.to_string(), error))
     };
-    records.iter().map(encode).collect()
+    in_order(records, encode).collect()
 }
 
 /// The stretches of a window that count: several in a conversation, each scored on its own.

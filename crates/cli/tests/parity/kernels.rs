@@ -1,16 +1,16 @@
-//! Every operation of `hybrid-kernels`: values and gradients.
+//! The operations that layers are made of: values and gradients.
 
 use burn::tensor::Tensor;
-use hybrid_kernels::adamw::{AdamStep, AdamTensors, Decay, Epsilon, update};
-use hybrid_kernels::elementwise::{accumulate, sum_of_squares};
+use hybrid_kernels::embedding::embedding;
 use hybrid_kernels::gate::{Activation, activate, gated};
 use hybrid_kernels::head::{LogprobOptions, TokenLogprobs, token_logprobs, token_logprobs_within};
 use hybrid_kernels::linear::linear;
+use hybrid_kernels::lora;
 use hybrid_kernels::norm::{NormKind, norm};
 use hybrid_kernels::softcap;
 
 use crate::devices::{SAME_WORK, same};
-use crate::numbers::{floats, ints, leaf, line, tensor, with_gradients};
+use crate::numbers::{ints, leaf, line, named, tensor, with_gradients};
 
 fn outputs(of: TokenLogprobs) -> Vec<(&'static str, Tensor<1>)> {
     let more = [("entropy", of.entropy), ("log z", of.log_z), ("mean", of.mean_logprob)];
@@ -72,6 +72,32 @@ fn head_logprobs_within_a_set() {
 }
 
 #[test]
+fn an_embedding_whose_table_is_the_head() {
+    for (rows, width, vocab) in [(1, 1, 3), (5, 9, 37), (33, 7, 131)] {
+        same(&format!("embedding, {rows} of {vocab}·{width}"), SAME_WORK, |device| {
+            // A parameter, not a part of one: the kernel adds to the gradient of nothing else.
+            let table = tensor::<2>(1, [vocab, width], device).require_grad();
+            let ids = |by: usize, below: usize| {
+                let ids: Vec<i32> = (0..rows).map(|row| (row * by % below) as i32).collect();
+                ints(&ids, device)
+            };
+            // Few rows many times, and others once.
+            let often = embedding(table.clone(), ids(2, vocab.min(11)));
+            let hidden = often + embedding(table.clone(), ids(5, vocab)) * 0.5;
+            let options = LogprobOptions::default();
+            let told = token_logprobs(hidden.clone(), table.clone(), ids(4, vocab), &options);
+            let factors = tensor::<1>(2, [rows], device);
+            let gradients = (told.logprobs.clone() * factors).sum().backward();
+            vec![
+                named("rows", hidden),
+                named("logprob", told.logprobs),
+                named("gradient of the table", table.grad(&gradients).unwrap()),
+            ]
+        });
+    }
+}
+
+#[test]
 fn linear_layers() {
     for (rows, inputs, width) in [(1, 1, 1), (7, 12, 5), (33, 64, 40)] {
         for has_bias in [false, true] {
@@ -85,6 +111,33 @@ fn linear_layers() {
                     has_bias.then(|| bias.clone()),
                 );
                 let mut leaves = vec![("input", input), ("weight", weight)];
+                leaves.extend(has_bias.then_some(("bias", bias)));
+                with_gradients(vec![line("output", output)], &leaves, device)
+            });
+        }
+    }
+}
+
+#[test]
+fn linear_layers_with_adapters() {
+    for (rows, inputs, rank, width) in [(1, 1, 1, 1), (7, 12, 3, 5), (33, 63, 1, 41)] {
+        for (has_bias, is_frozen) in [(false, true), (true, true), (true, false)] {
+            let sizes = [rows, inputs, rank, width];
+            let what = format!("adapters {sizes:?}, bias {has_bias}, frozen {is_frozen}");
+            same(&what, SAME_WORK, |device| {
+                let input = leaf(1, rows * inputs, device);
+                let weight = tensor::<1>(2, [inputs * width], device).set_require_grad(!is_frozen);
+                let (down, up) = (leaf(3, inputs * rank, device), leaf(4, rank * width, device));
+                let bias = leaf(5, width, device);
+                let output = lora::linear(
+                    input.clone().reshape([rows, inputs]),
+                    weight.clone().reshape([inputs, width]),
+                    has_bias.then(|| bias.clone()),
+                    down.clone().reshape([inputs, rank]),
+                    up.clone().reshape([rank, width]),
+                );
+                let mut leaves = vec![("input", input), ("down", down), ("up", up)];
+                leaves.extend((!is_frozen).then_some(("weight", weight)));
                 leaves.extend(has_bias.then_some(("bias", bias)));
                 with_gradients(vec![line("output", output)], &leaves, device)
             });
@@ -134,49 +187,4 @@ fn a_soft_cap() {
         let capped = softcap(input.clone() * 20.0, 5.0);
         with_gradients(vec![("capped", capped)], &[("input", input)], device)
     });
-}
-
-#[test]
-fn sums_of_gradients() {
-    same("sums", SAME_WORK, |device| {
-        let device = device.clone().without_autodiff();
-        let (sum, _) = accumulate(tensor(1, [1000], &device), tensor(2, [1000], &device));
-        let (squares, sum) = sum_of_squares(sum);
-        vec![("sum".to_owned(), floats(sum)), ("sum of squares".to_owned(), vec![squares as f32])]
-    });
-}
-
-#[test]
-fn adam_steps() {
-    for (decay, epsilon) in [
-        (Decay::Decoupled(0.1), Epsilon::Corrected),
-        (Decay::L2(0.1), Epsilon::Corrected),
-        (Decay::Decoupled(0.0), Epsilon::Hat),
-    ] {
-        same(&format!("{decay:?}, {epsilon:?}"), SAME_WORK, |device| {
-            let device = device.clone().without_autodiff();
-            let mut tensors = AdamTensors {
-                param: tensor(1, [77], &device),
-                exp_avg: Tensor::zeros([77], &device),
-                exp_avg_sq: Tensor::zeros([77], &device),
-            };
-            for step in 1..=3 {
-                let numbers = AdamStep {
-                    lr: 0.01,
-                    betas: [0.9, 0.999],
-                    eps: 1e-8,
-                    epsilon,
-                    decay,
-                    step,
-                    grad_scale: 0.5,
-                };
-                tensors = update(&numbers, tensors, tensor(10 + step, [77], &device));
-            }
-            vec![
-                ("parameter".to_owned(), floats(tensors.param)),
-                ("first moment".to_owned(), floats(tensors.exp_avg)),
-                ("second moment".to_owned(), floats(tensors.exp_avg_sq)),
-            ]
-        });
-    }
 }

@@ -23,4 +23,6 @@ mod numbers;
 mod optimizers;
 #[cfg(feature = "accelerator")]
 mod program;
+mod recurrent;
+mod steps;
 mod training;

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor};
-use hybrid_optim::{OptimConfig, Stepper};
+use hybrid_optim::{OptimConfig, OptimizerSpec, Stepper};
 use serde_json::json;
 
 use crate::devices::same;
@@ -10,20 +10,6 @@ use crate::numbers::{Numbers, floats, named, tensor};
 
 /// Steps of some optimizers divide by roots of small sums; the rest is rounding.
 const STEPPED: f64 = 1e-4;
-
-const OPTIMIZERS: [&str; 11] = [
-    "adamw",
-    "adam",
-    "sgd",
-    "rmsprop",
-    "adagrad",
-    "adafactor",
-    "lion",
-    "lamb",
-    "adan",
-    "muon",
-    "adamw_8bit",
-];
 
 /// Parameters of every rank that models have.
 #[derive(Module, Debug)]
@@ -64,7 +50,7 @@ fn param<const D: usize>(values: Tensor<D>) -> Param<Tensor<D>> {
 
 #[test]
 fn every_optimizer() {
-    for optimizer in OPTIMIZERS {
+    for optimizer in OptimizerSpec::names() {
         let config: OptimConfig = serde_json::from_value(json!({
             "optimizer": optimizer, "lr": 0.01, "weight_decay": 0.1, "max_grad_norm": 1.0,
         }))

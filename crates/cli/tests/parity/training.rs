@@ -5,7 +5,6 @@ use std::path::Path;
 use burn::tensor::Device;
 use hybrid::{HybridTrainer, Metrics, Prompt, Reference, Response};
 use hybrid_data::encode::Encoded;
-use hybrid_data::tokenizer::Tokenizer;
 use hybrid_testing::models;
 
 use crate::devices::{equal, same};
@@ -41,16 +40,10 @@ fn trainer(extra: &str, device: &Device) -> HybridTrainer {
     let text = format!("{SETTINGS}{extra}\n{PHASE}");
     let config = hybrid::config::parse(&text, Path::new("parity.toml"), &[]).unwrap();
     let decoder = models::tiny("llama", 11, device);
-    let mut trainer = HybridTrainer::new(config, decoder, tokenizer(), 8).unwrap();
+    let mut trainer = HybridTrainer::new(config, decoder, models::byte_tokenizer(), 8).unwrap();
     let reference = Reference::frozen(&trainer.policy().decoder);
     trainer.begin_phase(0, Some(reference), true);
     trainer
-}
-
-fn tokenizer() -> Tokenizer {
-    let folder = tempfile::tempdir().unwrap();
-    models::write(folder.path(), "llama", 11, &Device::flex());
-    Tokenizer::from_dir(folder.path()).unwrap()
 }
 
 fn prompts() -> Vec<Prompt> {

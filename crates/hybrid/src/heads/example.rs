@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use hybrid_data::config::Validation;
 use hybrid_data::load::Source;
+use hybrid_data::parallel::in_order;
 use hybrid_data::reader::{ReadOptions, Row, read_rows};
 use hybrid_data::select::{holdout, shuffle, split};
 use hybrid_data::tokenizer::{TextLimit, Tokenizer};
@@ -287,25 +288,32 @@ fn task(config: &TaskConfig, train: &[Raw], limit: TextLimit) -> Result<Task, Hy
 }
 
 fn encoded(task: &Task, raw: Vec<Raw>, tokenizer: &Tokenizer) -> Result<Vec<Example>, HybridError> {
-    let joined = |row: &Raw| -> Vec<String> {
-        row.texts.iter().map(|text| task.joined(row.prompt.as_deref(), text)).collect()
+    let with_texts = |row: Raw| -> (Raw, Vec<String>) {
+        let joined = |text: &String| task.joined(row.prompt.as_deref(), text);
+        let texts = row.texts.iter().map(joined).collect();
+        (row, texts)
     };
-    let texts: Vec<Vec<String>> = raw.iter().map(joined).collect();
-    let flat: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
+    let raw: Vec<(Raw, Vec<String>)> = raw.into_iter().map(with_texts).collect();
+    let flat: Vec<&str> = raw.iter().flat_map(|(_, texts)| texts).map(String::as_str).collect();
     let mut rows = match task.kind {
         TaskKind::Tagging | TaskKind::Span | TaskKind::SpanOrNone => Vec::new(),
         _ => task.rows(&flat, tokenizer)?,
     }
     .into_iter();
-    let mut examples = Vec::with_capacity(raw.len());
-    for (row, texts) in raw.into_iter().zip(&texts) {
-        let rows: Vec<TextRow> = match (&row.target, texts.as_slice()) {
-            (RawTarget::Tags { words, .. }, _) => vec![task.row_of_words(words, tokenizer)?],
+    // `None` for a row whose texts were read with all others.
+    let alone = |(row, texts): &(Raw, Vec<String>)| -> Result<Option<Vec<TextRow>>, HybridError> {
+        Ok(match (&row.target, texts.as_slice()) {
+            (RawTarget::Tags { words, .. }, _) => Some(vec![task.row_of_words(words, tokenizer)?]),
             (RawTarget::Answers { .. }, [question, context]) => {
-                task.windows(question, context, tokenizer)?
+                Some(task.windows(question, context, tokenizer)?)
             }
-            _ => rows.by_ref().take(texts.len()).collect(),
-        };
+            _ => None,
+        })
+    };
+    let mut examples = Vec::with_capacity(raw.len());
+    for ((row, texts), alone) in raw.iter().zip(in_order(&raw, alone)) {
+        let together = || rows.by_ref().take(texts.len()).collect();
+        let rows: Vec<TextRow> = alone?.unwrap_or_else(together);
         let is_asked = matches!(row.target, RawTarget::Answers { .. });
         let text = if is_asked { texts.last() } else { texts.first() };
         let text = text.cloned().unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use hybrid_data::parallel::in_order;
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_heads::TaskKind;
 use hybrid_heads::tagging::{Entity, Scheme};
@@ -186,8 +187,9 @@ impl Predictor {
         }
         let words: Vec<Vec<String>> = queries.iter().map(words_of).collect();
         let rows: Vec<TextRow> = if own.kind == TaskKind::Tagging {
-            let row = |words: &Vec<String>| own.row_of_words(words, &self.tokenizer);
-            words.iter().map(row).collect::<Result<_, _>>()?
+            let tokenizer = &self.tokenizer;
+            in_order(&words, |words| own.row_of_words(words, tokenizer))
+                .collect::<Result<_, _>>()?
         } else {
             let texts: Vec<String> = queries
                 .iter()
@@ -208,14 +210,15 @@ impl Predictor {
         queries: &[Query],
         micro_tokens: usize,
     ) -> Result<Vec<Prediction>, HybridError> {
-        let windows = queries.iter().map(|query| {
+        let tokenizer = &self.tokenizer;
+        let windows = in_order(queries, |query| {
             let question = query.question.as_deref().ok_or_else(|| {
                 HybridError::Missing(format!(
                     "the head `{}` answers questions about texts: a `question` is missing",
                     own.name
                 ))
             })?;
-            own.windows(question, &query.text, &self.tokenizer)
+            own.windows(question, &query.text, tokenizer)
         });
         let windows = windows.collect::<Result<Vec<Vec<TextRow>>, _>>()?;
         let rows: Vec<&TextRow> = windows.iter().flatten().collect();

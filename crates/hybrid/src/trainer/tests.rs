@@ -1,5 +1,5 @@
 use burn::tensor::Device;
-use hybrid_testing::models::tiny;
+use hybrid_testing::models::{byte_tokenizer, tiny};
 use hybrid_testing::{SAME_MODEL, assert_close};
 
 mod rounded;
@@ -18,13 +18,7 @@ fn trainer(extra: &str) -> HybridTrainer {
     );
     let config = config::parse(&text, std::path::Path::new("test.toml"), &[])
         .unwrap_or_else(|error| panic!("{error}"));
-    HybridTrainer::new(config, tiny("llama", 11, &Device::flex()), tokenizer(), 8).unwrap()
-}
-
-fn tokenizer() -> Tokenizer {
-    let folder = tempfile::tempdir().unwrap();
-    hybrid_testing::models::write(folder.path(), "llama", 11, &Device::flex());
-    Tokenizer::from_dir(folder.path()).unwrap()
+    HybridTrainer::new(config, tiny("llama", 11, &Device::flex()), byte_tokenizer(), 8).unwrap()
 }
 
 fn prompts() -> Vec<Prompt> {

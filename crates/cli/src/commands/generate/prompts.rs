@@ -7,6 +7,7 @@ use anyhow::Result;
 use hybrid_data::config::DataConfig;
 use hybrid_data::encode::{EncodeOptions, Encoder};
 use hybrid_data::error::RowLocation;
+use hybrid_data::parallel::in_order;
 use hybrid_data::reader::{Format, TextUnit, read_rows, rows_from};
 use hybrid_data::record::{Record, RecordKind, records};
 use hybrid_data::template::Message;
@@ -85,7 +86,7 @@ pub(super) fn encode(asked: &[Asked], chat: bool, loaded: &Loaded) -> Result<Vec
         }
         Ok(Prompt { text, ids })
     };
-    asked.iter().map(encode).collect()
+    in_order(asked, encode).collect()
 }
 
 /// The prompt as the user wrote it.

@@ -60,6 +60,19 @@ fn numbers_and_tags_must_be_as_many() {
 }
 
 #[test]
+fn the_first_row_in_order_is_the_one_that_is_named() {
+    let row = |tag: &str| json!({ "tokens": ["a"], "tags": [tag] });
+    let mut rows = vec![row("O"); 2_100];
+    // Their words are read on all cores, the later ones as soon as these.
+    rows[1_900] = row("later");
+    rows[1_300] = row("first");
+    let more = "labels = [\"O\"]\ndata.shuffle = false";
+    let refused = refused("tagging", more, &rows);
+    assert!(refused.starts_with("line 1301 of "), "{refused}");
+    assert!(refused.contains("the label `first` is unknown"), "{refused}");
+}
+
+#[test]
 fn long_texts_lose_their_end_and_keep_their_special_tokens() {
     let bench = Bench::new();
     let row = |text: &str, label: u8| json!({ "text": text, "label": label });
