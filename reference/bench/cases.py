@@ -1,6 +1,6 @@
 """What the peers' benchmarks share: `benches/cases.json`, models with random weights, timing, one JSON line a case.
 
-Imported by `generate.py`, `sft.py`, `ppo.py` and `ceiling.py` in this folder; `cargo xtask bench --peers PYTHON` runs those.
+Imported by `generate.py`, `sft.py`, `ppo.py`, `texts.py` and `ceiling.py` in this folder; `cargo xtask bench --peers PYTHON` runs those.
 """
 
 import argparse
@@ -38,13 +38,16 @@ def case_of(options, parser):
     if options.case not in known:
         parser.error(f"no case `{options.case}`; there are: {', '.join(known)}")
     case = {"new": 0, "epochs": 0, "warm_up": 2} | known[options.case]
+    if "model" in case:
+        case["sizes"] = table["models"][case["model"]]
     if options.trial:
-        case["model"] = "trial"
+        if "model" in case:
+            # The family stays.
+            case["sizes"] = table["models"]["trial"] | {"model_type": case["sizes"]["model_type"]}
         case |= {key: min(case[key], TRIAL_LENGTH) for key in ("length", "new")}
         case |= {"warm_up": 1, "repetitions": 1}
     if options.repetitions:
         case["repetitions"] = options.repetitions
-    case["sizes"] = table["models"][case["model"]]
     return case
 
 
@@ -135,12 +138,12 @@ def peak_megabytes():
     return round(int(line.split()[1]) * 1024 / 1e6)
 
 
-def report(case, by, runs, tokens):
-    """Prints the line that stands beside ours."""
-    import torch
-
-    line = {"case": case["name"], "by": by, "threads": torch.get_num_threads(), "seconds": statistics.median(runs)}
-    line |= {"runs": runs, "tokens": tokens, "peak_mb": peak_megabytes()}
+def report(case, by, runs, amount):
+    """Prints the line that stands beside ours; `amount` counts tokens, or pairs of texts."""
+    # What does without PyTorch is plain Python.
+    threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else 1
+    line = {"case": case["name"], "by": by, "threads": threads, "seconds": statistics.median(runs)}
+    line |= {"runs": runs, "amount": amount, "peak_mb": peak_megabytes()}
     print(json.dumps(line), flush=True)
 
 

@@ -32,7 +32,7 @@ use crate::workspace::{Features, Workspace};
 /// What is measured, and beside whom.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The Python of our peers, with torch and transformers, and trl on its PYTHONPATH
+    /// The Python of our peers, with torch, transformers and the others, and trl on its PYTHONPATH
     #[arg(long, value_name = "PYTHON")]
     peers: Option<PathBuf>,
     /// Rounds of ours and theirs in turn
@@ -112,6 +112,10 @@ pub(crate) fn run(workspace: &Workspace, features: &Features, options: &Options)
     let mut summaries = Vec::new();
     let mut failure = None;
     for case in cases {
+        if case.is_rounded && options.device != "cpu" {
+            programs.skip(&case.name, "only the processor has kernels for rounded weights");
+            continue;
+        }
         match measured(&mut programs, case, options.rounds.into()) {
             Ok((ours, peers)) => {
                 let summary = Summary { case: case.clone(), ours, peers };

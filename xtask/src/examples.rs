@@ -21,10 +21,6 @@ const EXAMPLES: &[Example] = &[
     },
     Example { name: "compare_rewards", args: &["golden/rewards/compare.jsonl"] },
     Example { name: "reward_speed", args: &["golden/rewards/compare.jsonl"] },
-    Example {
-        name: "embedding_speed",
-        args: &["golden/rewards/embedding/bert", "crates/rewards/examples/pairs.jsonl", "4"],
-    },
     Example { name: "flat_memory", args: &["50000"] },
     Example {
         name: "enumerable",

@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("levenshtein", json!({ "type": "levenshtein" })),
     ];
     if let Some(lexicon) = &lexicon {
-        specs.push(("vader", json!({ "type": "sentiment", "lexicon": lexicon })));
+        specs.push(("sentiment", json!({ "type": "sentiment", "lexicon": lexicon })));
     }
     let registry = Registry::builtin()?;
     for (name, spec) in specs {

@@ -12,9 +12,9 @@ const RIGHT: f64 = 60.0;
 const TOP: f64 = 44.0;
 const ROW: f64 = 20.0;
 /// Values where the axis is marked; it is logarithmic.
-const TICKS: &[f64] = &[0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
+const TICKS: &[f64] = &[0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// Peers and their colours.
+/// Peers of many works and their colours; the others are grey.
 const COLOURS: &[(&str, &str)] = &[
     ("torch", "#2980b9"),
     ("torch-fused", "#85c1e9"),
@@ -39,7 +39,7 @@ fn draw(svg: &mut String, entries: &[Entry]) -> std::fmt::Result {
     let (least, most) =
         values.fold((1.0_f64, 1.0_f64), |(a, b), value| (a.min(value), b.max(value)));
     let low = TICKS.iter().rev().find(|tick| **tick <= least).copied().unwrap_or(0.25).min(0.5);
-    let high = TICKS.iter().find(|tick| **tick >= most).copied().unwrap_or(64.0).max(2.0);
+    let high = TICKS.iter().find(|tick| **tick >= most).copied().unwrap_or(256.0).max(2.0);
     let x = |value: f64| {
         let place = (value / low).ln() / (high / low).ln();
         LEFT + WIDTH * place.clamp(0.0, 1.0)

@@ -22,8 +22,8 @@ pub(super) struct Measured {
     pub(super) by: String,
     /// The median over the process's own repetitions.
     pub(super) seconds: f64,
-    /// Tokens of a repetition.
-    pub(super) tokens: f64,
+    /// Tokens of a repetition, or pairs of texts.
+    pub(super) amount: f64,
     /// Operations that it takes at the least, where they were counted.
     pub(super) flops: Option<f64>,
     /// Bytes of weights that must be read, where all are read at every step.
@@ -129,7 +129,8 @@ impl<'a> Programs<'a> {
         }
     }
 
-    fn skip(&mut self, what: &str, reason: &str) {
+    /// Leaves something out, which is said now and in the record.
+    pub(super) fn skip(&mut self, what: &str, reason: &str) {
         println!("SKIPPED {what}: {reason}");
         self.skipped.push(format!("{what}: {reason}"));
     }
@@ -178,7 +179,7 @@ impl Measured {
         Ok(Self {
             by,
             seconds,
-            tokens: number("tokens").with_context(|| format!("it has no `tokens`: {line}"))?,
+            amount: number("amount").with_context(|| format!("it has no `amount`: {line}"))?,
             flops: number("flops"),
             bytes: number("bytes"),
             peak_mb: number("peak_mb"),

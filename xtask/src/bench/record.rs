@@ -47,7 +47,7 @@ fn write(text: &mut String, head: &Head<'_>, summaries: &[Summary]) -> std::fmt:
          - date, commit: {date}, {}\n\
          - machine: {}\n\
          - versions: {}; of peers: {peers}\n\
-         - model and work: the cases of `benches/cases.json`, random weights, f32\n\
+         - model and work: the cases of `benches/cases.json`, random weights, f32 where a case names no other\n\
          - ours: `cargo bench -p hybrid-cli --bench speed -- --json --case CASE`, by `{command}`\n\
          - peer: `python reference/bench/SCRIPT --case CASE --peer PEER --threads {threads}`\n\
          - a process for each number, {threads} threads each; {rounds} rounds of ours and theirs in turn; a number \
@@ -113,5 +113,7 @@ const NOTES: &str = "\
 - Ours and TRL clip the gradient's norm and compute statistics; the loops in PyTorch do neither.
 - `ppo-shared` does less work than TRL's update beside it: no network for values, none for rewards.
 - TRL's supervised step is timed without loading its batch; ours includes it.
+- Where ours decodes with rounded weights, its peer does with f32.
+- The originals of rewards without a network use one thread; ours use all.
 - The peers' memory includes that of Python and its packages.
 - Shares count products with weights alone, not attention's own, and one reading of all weights a step.";

@@ -65,20 +65,15 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// Tokens a second of each round, or seconds where one waits for an event.
+    /// What is counted a second, in each round, or seconds where one waits for an event.
     pub(super) fn values(&self, runs: &[Measured]) -> Vec<f64> {
-        let of = |run: &Measured| {
-            if self.is_wait() { run.seconds } else { run.tokens / run.seconds }
-        };
+        let is_wait = self.case.counted().is_none();
+        let of = |run: &Measured| if is_wait { run.seconds } else { run.amount / run.seconds };
         runs.iter().map(of).collect()
     }
 
     pub(super) fn unit(&self) -> &'static str {
-        if self.is_wait() { "s" } else { "tokens/s" }
-    }
-
-    fn is_wait(&self) -> bool {
-        self.case.work == "start"
+        self.case.counted().unwrap_or("s")
     }
 
     /// How many times as fast ours is, from medians.

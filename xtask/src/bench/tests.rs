@@ -26,7 +26,7 @@ fn table() -> Vec<Case> {
 }
 
 fn run(by: &str, seconds: f64, peak_mb: f64) -> Measured {
-    let line = json!({"case": "x", "by": by, "seconds": seconds, "tokens": 32, "flops": 4e9,
+    let line = json!({"case": "x", "by": by, "seconds": seconds, "amount": 32, "flops": 4e9,
                       "bytes": null, "peak_mb": peak_mb});
     Measured::parse(&line).expect("a line")
 }
@@ -76,6 +76,66 @@ fn a_misspelt_demand_is_an_error() {
     assert!(error.contains("memroy") && error.contains("speed"), "{error}");
 }
 
+/// The case that `json` says.
+fn case(json: &serde_json::Value) -> anyhow::Result<Case> {
+    let table = json!({ "models": {}, "cases": [json] });
+    Case::parse_all(&table.to_string()).map(|mut cases| cases.remove(0))
+}
+
+#[test]
+fn every_key_is_known_fits_the_work_and_has_a_value_of_its_own() {
+    let refused = [
+        (json!({"name": "a/b", "work": "sft", "memroy": "low"}), ["`a/b`", "`memroy`", "memory"]),
+        (json!({"name": "a/b", "work": "sft", "memory": "lo"}), ["`memory`", "\"lo\"", "low"]),
+        (json!({"name": "a/b", "work": "sft", "memory": 1}), ["`memory`", "1", "low"]),
+        (
+            json!({"name": "a/b", "work": "decode", "memory": "low"}),
+            ["`memory`", "`decode`", "sft"],
+        ),
+        (
+            json!({"name": "a/b", "work": "decode", "weights": "f16"}),
+            ["`weights`", "f16", "bf16, int8"],
+        ),
+        (
+            json!({"name": "a/b", "work": "sft", "weights": "int8"}),
+            ["`weights`", "`sft`", "decode"],
+        ),
+        (json!({"name": "a/b", "work": "rewards"}), ["`a/b`", "`rewards`", "`reward`"]),
+        (json!({"name": "a/b", "work": "rewards", "reward": "blue"}), ["`reward`", "blue", "bleu"]),
+        (
+            json!({"name": "a/b", "work": "bertscore", "reward": "bleu"}),
+            ["`reward`", "`bertscore`", "rewards"],
+        ),
+    ];
+    for (json, wanted) in refused {
+        let error = format!("{:#}", case(&json).expect_err("a case that nobody can run"));
+        for part in wanted {
+            assert!(error.contains(part), "{json}: {error}");
+        }
+    }
+    let low = json!({"name": "a/b", "work": "sft", "memory": "low"});
+    assert!(!case(&low).expect("a case").is_rounded);
+    let rounded = json!({"name": "a/b", "work": "decode", "weights": "bf16"});
+    assert!(case(&rounded).expect("a case").is_rounded);
+}
+
+#[test]
+fn work_on_texts_counts_pairs_and_has_a_script_of_its_own() {
+    for work in ["embeddings", "bertscore", "rewards"] {
+        let mut json = json!({"name": "a/b", "work": work, "rows": 200, "length": 60});
+        if work == "rewards" {
+            json["reward"] = json!("bleu");
+        }
+        let case = case(&json).expect("a case");
+        assert_eq!((case.sizes.as_str(), case.script()), ("200 pairs", "texts.py"));
+        let summary = Summary { case, ours: vec![run("hybrid 0", 4.0, 1.0)], peers: Vec::new() };
+        assert_eq!(summary.unit(), "pairs/s");
+        assert_eq!(summary.values(&summary.ours), [8.0]);
+    }
+    let start = case(&json!({"name": "a/b", "work": "start"})).expect("a case");
+    assert_eq!(start.counted(), None);
+}
+
 #[test]
 fn sizes_are_rows_times_tokens() {
     let sizes: Vec<String> = table().into_iter().map(|case| case.sizes).collect();
@@ -110,7 +170,7 @@ fn the_nearer_ceiling_counts() {
 
 #[test]
 fn a_line_without_a_time_is_an_error() {
-    for line in [json!({"by": "a", "tokens": 1}), json!({"by": "a", "tokens": 1, "seconds": 0})] {
+    for line in [json!({"by": "a", "amount": 1}), json!({"by": "a", "amount": 1, "seconds": 0})] {
         assert!(Measured::parse(&line).is_err(), "{line}");
     }
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
+use hybrid::config::{MemoryUse, RolloutWeights};
 use hybrid_model::Decoder;
 use hybrid_model::init::{InitConfig, init};
 use serde::Deserialize;
 
 const TABLE: &str = include_str!("../../../../benches/cases.json");
 
-/// The model that only tries a case out.
+/// The sizes that only try a case out, of whatever model.
 const TRIAL: &str = "trial";
 /// The most tokens of a row, and of what is made after it, in a trial.
 const TRIAL_LENGTH: usize = 16;
@@ -28,16 +29,25 @@ pub(crate) struct Table {
 struct Row {
     name: String,
     work: Kind,
-    model: String,
+    model: Option<String>,
     rows: usize,
     length: usize,
     #[serde(default)]
     new: usize,
     #[serde(default)]
     epochs: usize,
+    #[serde(default = "default_memory")]
+    memory: MemoryUse,
+    #[serde(default)]
+    weights: RolloutWeights,
+    reward: Option<String>,
     #[serde(default = "default_warm_up")]
     warm_up: usize,
     repetitions: usize,
+}
+
+fn default_memory() -> MemoryUse {
+    MemoryUse::Normal
 }
 
 fn default_warm_up() -> usize {
@@ -64,6 +74,12 @@ pub(crate) enum Kind {
     Decode,
     /// Prompt and steps.
     Generate,
+    /// The cosines of pairs of texts by a sentence encoder.
+    Embeddings,
+    /// BERTScore of pairs of texts.
+    Bertscore,
+    /// A reward of pairs of texts that needs no network.
+    Rewards,
 }
 
 /// One case with its model.
@@ -72,15 +88,22 @@ pub(crate) struct Case {
     /// As it is called on the command line.
     pub(crate) name: String,
     pub(crate) work: Kind,
-    pub(crate) model: InitConfig,
-    /// Rows of a batch.
+    /// None where no network runs.
+    pub(crate) model: Option<InitConfig>,
+    /// Rows of a batch, or pairs of texts.
     pub(crate) rows: usize,
-    /// Tokens of a row, or of its prompt.
+    /// Tokens of a row, or of its prompt; the most words of a text.
     pub(crate) length: usize,
     /// Tokens that are made after each prompt.
     pub(crate) new: usize,
     /// Passes of PPO over its rollout.
     pub(crate) epochs: usize,
+    /// How training goes about memory.
+    pub(crate) memory: MemoryUse,
+    /// What the weights are rounded to for decoding.
+    pub(crate) weights: RolloutWeights,
+    /// The type of the reward in a spec.
+    pub(crate) reward: Option<String>,
     /// Repetitions before those that count.
     pub(crate) warm_up: usize,
     pub(crate) repetitions: usize,
@@ -98,33 +121,69 @@ impl Table {
     }
 
     fn case(&self, row: Row, trial: bool) -> Result<Case> {
-        let Row { name, work, model, rows, mut length, mut new, epochs, mut warm_up, repetitions } =
-            row;
-        let mut repetitions = repetitions;
-        let mut wanted = model.as_str();
+        let (mut length, mut new) = (row.length, row.new);
+        let (mut warm_up, mut repetitions) = (row.warm_up, row.repetitions);
         if trial {
-            wanted = TRIAL;
             (length, new) = (length.min(TRIAL_LENGTH), new.min(TRIAL_LENGTH));
             (warm_up, repetitions) = (1, 1);
         }
-        let model = self.models.get(wanted).cloned();
-        let model = model.with_context(|| format!("case `{name}` names no model: `{wanted}`"))?;
-        Ok(Case { name, work, model, rows, length, new, epochs, warm_up, repetitions })
+        let model = row.model.as_deref().map(|model| self.model(model, trial)).transpose();
+        let model = model.with_context(|| format!("case `{}`", row.name))?;
+        let Row { name, work, rows, epochs, memory, weights, reward, .. } = row;
+        Ok(Case {
+            name,
+            work,
+            model,
+            rows,
+            length,
+            new,
+            epochs,
+            memory,
+            weights,
+            reward,
+            warm_up,
+            repetitions,
+        })
+    }
+
+    /// A model by its name; in a trial one of the same family with the sizes of [`TRIAL`].
+    fn model(&self, name: &str, trial: bool) -> Result<InitConfig> {
+        let known = |name: &str| {
+            let model = self.models.get(name).cloned();
+            model.with_context(|| format!("benches/cases.json has no model `{name}`"))
+        };
+        let wanted = known(name)?;
+        if !trial {
+            return Ok(wanted);
+        }
+        Ok(InitConfig { model_type: wanted.model_type, ..known(TRIAL)? })
     }
 }
 
 impl Case {
+    /// The sizes of the network that runs.
+    pub(crate) fn network(&self) -> Result<&InitConfig> {
+        let model = self.model.as_ref();
+        model.with_context(|| self.lacks("model"))
+    }
+
+    /// What is said where a key that the work needs is not there.
+    pub(crate) fn lacks(&self, key: &str) -> String {
+        format!("case `{}` in benches/cases.json has no `{key}`", self.name)
+    }
+
     /// The model with random weights.
     pub(crate) fn decoder(&self, seed: u64, device: &Device) -> Result<Decoder> {
-        Ok(init(&self.model.to_config()?, seed, device))
+        Ok(init(&self.network()?.to_config()?, seed, device))
     }
 
     /// Rows of `length` ids that every model here has; another `batch` gives others.
-    pub(crate) fn ids(&self, batch: usize) -> Vec<Vec<u32>> {
+    pub(crate) fn ids(&self, batch: usize) -> Result<Vec<Vec<u32>>> {
+        let vocabulary = self.network()?.vocab_size;
         let id = |row: usize, place: usize| {
-            (place * 7919 + row * 104_729 + batch * 15_485_863) % self.model.vocab_size
+            (place * 7919 + row * 104_729 + batch * 15_485_863) % vocabulary
         };
         let row = |row: usize| (0..self.length).map(|place| id(row, place) as u32).collect();
-        (0..self.rows).map(row).collect()
+        Ok((0..self.rows).map(row).collect())
     }
 }

@@ -15,7 +15,7 @@ use crate::{Work, needed, timed};
 pub(crate) fn prefill(case: &Case, device: &Device) -> Result<Work> {
     let decoder = case.decoder(0, device)?;
     let (rows, length) = (case.rows, needed(case.length, "length", case)?);
-    let ids = case.ids(0).concat();
+    let ids = case.ids(0)?.concat();
     let run = move || {
         timed(|| {
             let input = TokenInput::new(&ids, [rows, length], Rows::RightPadded, &decoder.device());
@@ -24,14 +24,14 @@ pub(crate) fn prefill(case: &Case, device: &Device) -> Result<Work> {
             Ok(())
         })
     };
-    Ok(Work { tokens: rows * length, cost: Cost::of(case), run: Box::new(run) })
+    Ok(Work { amount: rows * length, cost: Cost::of(case), run: Box::new(run) })
 }
 
 /// The log-probability of every token but the first of each row.
 pub(crate) fn logprobs(case: &Case, device: &Device) -> Result<Work> {
     let decoder = case.decoder(0, device)?;
     let length = needed(case.length, "length", case)?;
-    let ids = case.ids(0);
+    let ids = case.ids(0)?;
     let run = move || {
         timed(|| {
             let rows: Vec<Scored<'_>> =
@@ -41,23 +41,24 @@ pub(crate) fn logprobs(case: &Case, device: &Device) -> Result<Work> {
             Ok(())
         })
     };
-    Ok(Work { tokens: case.rows * length, cost: Cost::of(case), run: Box::new(run) })
+    Ok(Work { amount: case.rows * length, cost: Cost::of(case), run: Box::new(run) })
 }
 
 /// Greedy decoding after a prompt. `decode` leaves the time of the prompt out: that of a run with one
-/// new token.
+/// new token. Weights are rounded before the prompt is read.
 pub(crate) fn decode(case: &Case, device: &Device) -> Result<Work> {
     let decoder = case.decoder(0, device)?;
     let new = needed(case.new, "new", case)?;
     let steps_only = case.work == Kind::Decode;
-    let prompts = case.ids(0);
-    let rows = case.rows;
+    let prompts = case.ids(0)?;
+    let (rows, weights) = (case.rows, case.weights.storage());
     let run = move || {
         let through = |count: usize| {
             timed(|| {
                 let options = GenerateOptions {
                     max_new_tokens: count,
                     sampling: SamplingConfig::greedy(),
+                    weights,
                     ..GenerateOptions::default()
                 };
                 let made = generate(&decoder, &prompts, &options, &mut |_, _| Verdict::Continue)?;
@@ -69,6 +70,6 @@ pub(crate) fn decode(case: &Case, device: &Device) -> Result<Work> {
         let prompt = if steps_only { through(1)? } else { 0.0 };
         Ok(through(new)? - prompt)
     };
-    let tokens = case.rows * if steps_only { new - 1 } else { new };
-    Ok(Work { tokens, cost: Cost::of(case), run: Box::new(run) })
+    let amount = case.rows * if steps_only { new - 1 } else { new };
+    Ok(Work { amount, cost: Cost::of(case), run: Box::new(run) })
 }

@@ -1,4 +1,4 @@
-//! The speed of one piece of work on one model, to stand beside `reference/bench/`.
+//! The speed of one piece of work, mostly on one model, to stand beside `reference/bench/`.
 //!
 //! ```text
 //! cargo bench -p hybrid-cli --bench speed -- --case sft/gpt2-5.5m            criterion's statistics
@@ -19,7 +19,9 @@
 mod case;
 mod ceiling;
 mod cost;
+mod encoder;
 mod inference;
+mod texts;
 mod training;
 
 use std::process::ExitCode;
@@ -29,7 +31,9 @@ use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
 use clap::Parser;
 use criterion::{Criterion, Throughput};
+use hybrid::config::RolloutWeights;
 use hybrid::run::peak_memory;
+use hybrid_model::ops::is_fused;
 use serde_json::{Value, json};
 
 use self::case::{Case, Kind, Table};
@@ -56,7 +60,7 @@ struct Options {
     /// Measured repetitions, in place of the case's own
     #[arg(long)]
     repetitions: Option<usize>,
-    /// Rows of a batch, in place of the case's own
+    /// Rows of a batch or pairs of texts, in place of the case's own
     #[arg(long)]
     rows: Option<usize>,
     /// A tiny model and short rows: only tries the case out
@@ -72,10 +76,10 @@ struct Options {
 
 /// A case made ready on a device.
 struct Work {
-    /// Tokens that one repetition handles.
-    tokens: usize,
-    /// What one repetition takes at the least.
-    cost: Cost,
+    /// Tokens that one repetition handles, or pairs of texts.
+    amount: usize,
+    /// What one repetition takes at the least, where a network runs.
+    cost: Option<Cost>,
     /// Does it once; returns seconds.
     run: Box<dyn FnMut() -> Result<f64>>,
 }
@@ -101,7 +105,14 @@ fn run(options: &Options) -> Result<()> {
             println!("{}", ceiling::measured(name, &device, options.trial)?);
             continue;
         }
-        let cases = chosen(options)?;
+        let mut cases = chosen(options)?;
+        cases.retain(|case| {
+            let can = case.weights == RolloutWeights::F32 || is_fused(&device);
+            if !can {
+                eprintln!("SKIPPED {}: `{name}` has no kernel for rounded weights", case.name);
+            }
+            can
+        });
         if options.json {
             for case in &cases {
                 println!("{}", line(case, name, &device, options)?);
@@ -154,6 +165,9 @@ fn prepared(case: &Case, device: &Device) -> Result<Work> {
         Kind::Prefill => inference::prefill(case, device),
         Kind::Logprobs => inference::logprobs(case, device),
         Kind::Decode | Kind::Generate => inference::decode(case, device),
+        Kind::Embeddings => texts::by_encoder(case, "cosine_sts", device),
+        Kind::Bertscore => texts::by_encoder(case, "bertscore", device),
+        Kind::Rewards => texts::lexical(case),
     }
 }
 
@@ -181,9 +195,9 @@ fn line(case: &Case, device: &str, place: &Device, options: &Options) -> Result<
         "threads": rayon::current_num_threads(),
         "seconds": median(&runs),
         "runs": runs,
-        "tokens": work.tokens,
-        "flops": work.cost.flops,
-        "bytes": work.cost.bytes,
+        "amount": work.amount,
+        "flops": work.cost.map(|cost| cost.flops),
+        "bytes": work.cost.and_then(|cost| cost.bytes),
         "peak_mb": peak_memory().map(|bytes| (bytes / 1e6).round()),
     }))
 }
@@ -198,7 +212,7 @@ fn statistics(cases: &[Case], device: &str, place: &Device) -> Result<()> {
     for case in cases.iter().filter(|case| case.work != Kind::Start) {
         let mut work = prepared(case, place)?;
         let mut group = criterion.benchmark_group(case.name.as_str());
-        group.throughput(Throughput::Elements(work.tokens as u64));
+        group.throughput(Throughput::Elements(work.amount as u64));
         group.bench_function(device, |bencher| {
             bencher.iter_custom(|count| {
                 let mut total = 0.0;

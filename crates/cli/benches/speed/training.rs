@@ -1,25 +1,20 @@
 //! Steps of the trainer that users have: SFT, and PPO updates with their rollout.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use burn::tensor::Device;
 use hybrid::{HybridTrainer, Prompt, Reference, Response, RunConfig, Scorer};
 use hybrid_data::encode::Encoded;
 use hybrid_data::tokenizer::Tokenizer;
 use hybrid_model::input::{Rows, TokenInput};
 use hybrid_model::{Decoder, ValueHead};
-use hybrid_rewards::{BuildEnv, Registry};
-use serde_json::json;
 
 use crate::case::{Case, Kind};
 use crate::cost::Cost;
+use crate::texts;
 use crate::{Work, needed, timed};
-
-/// Words with a valence in the list of words, as many as VADER has.
-const LISTED: usize = 7500;
 
 /// An SFT step on all rows at once; every token counts.
 pub(crate) fn sft(case: &Case, device: &Device) -> Result<Work> {
@@ -27,11 +22,11 @@ pub(crate) fn sft(case: &Case, device: &Device) -> Result<Work> {
     let phase = "[[phase]]\nkind = \"sft\"\nsteps = 1000\n";
     let config = config(case, length, phase)?;
     let decoder = case.decoder(0, device)?;
-    let mut trainer = HybridTrainer::new(config, decoder, tokenizer(case), 1000)?;
+    let mut trainer = HybridTrainer::new(config, decoder, tokenizer(case)?, 1000)?;
     let mut batch = 0;
     let rows = case.clone();
     let run = move || {
-        let examples: Vec<Encoded> = rows.ids(batch).into_iter().map(counted).collect();
+        let examples: Vec<Encoded> = rows.ids(batch)?.into_iter().map(counted).collect();
         batch += 1;
         timed(|| {
             let stats = trainer.sft_step(&examples.iter().collect::<Vec<_>>())?;
@@ -40,7 +35,7 @@ pub(crate) fn sft(case: &Case, device: &Device) -> Result<Work> {
             Ok(())
         })
     };
-    Ok(Work { tokens: case.rows * length, cost: Cost::of(case), run: Box::new(run) })
+    Ok(Work { amount: case.rows * length, cost: Cost::of(case), run: Box::new(run) })
 }
 
 /// A PPO update: rollout, scores, measurements and all epochs.
@@ -56,7 +51,7 @@ pub(crate) fn ppo(case: &Case, device: &Device) -> Result<Work> {
     );
     let config = config(case, length + new, &tables)?;
     let decoder = case.decoder(0, device)?;
-    let mut trainer = HybridTrainer::new(config, decoder, tokenizer(case), 1000)?;
+    let mut trainer = HybridTrainer::new(config, decoder, tokenizer(case)?, 1000)?;
     trainer.begin_phase(0, Some(Reference::frozen(&trainer.policy().decoder)), true);
     let judge = if shared { Judge::words()? } else { Judge::network(case, device)? };
     let mut batch = 0;
@@ -75,24 +70,28 @@ pub(crate) fn ppo(case: &Case, device: &Device) -> Result<Work> {
             Ok(())
         })
     };
-    Ok(Work { tokens: case.rows * new, cost: Cost::of(case), run: Box::new(run) })
+    Ok(Work { amount: case.rows * new, cost: Cost::of(case), run: Box::new(run) })
 }
 
-/// The run's configuration: all rows at once, AdamW, what `tables` say.
+/// The run's configuration: all rows at once, AdamW, the case's memory, what `tables` say.
 fn config(case: &Case, max_length: usize, tables: &str) -> Result<RunConfig> {
     let rows = case.rows;
+    // A string of JSON is one of TOML.
+    let memory = serde_json::to_string(&case.memory)?;
     let text = format!(
         "seed = 1\n[model]\nbase = \"given\"\n[data]\ntrain = \"given\"\n\
          [train]\nbatch_size = {rows}\nmicro_batch = {rows}\nmax_length = {max_length}\n\
+         memory = {memory}\n\
          [optim]\noptimizer = \"adamw\"\nlr = 1e-5\nscheduler = \"constant\"\n{tables}"
     );
     Ok(hybrid::config::parse(&text, Path::new("speed.toml"), &[])?)
 }
 
 /// A word for every id, so that any answer is a text.
-fn tokenizer(case: &Case) -> Tokenizer {
-    let words: Vec<String> = (0..case.model.vocab_size).map(word).collect();
-    hybrid_testing::models::words(&words.iter().map(String::as_str).collect::<Vec<_>>())
+fn tokenizer(case: &Case) -> Result<Tokenizer> {
+    let words: Vec<String> = (0..case.network()?.vocab_size).map(word).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    Ok(hybrid_testing::models::words(&words))
 }
 
 fn word(id: usize) -> String {
@@ -109,7 +108,7 @@ fn prompts(case: &Case, tokenizer: &Tokenizer, batch: usize) -> Result<Vec<Promp
         let (targets, fields) = (Vec::new(), serde_json::Map::new());
         Ok(Prompt { id: (batch * case.rows + row) as u64, text, ids, targets, fields })
     };
-    case.ids(batch).into_iter().enumerate().map(prompt).collect()
+    case.ids(batch)?.into_iter().enumerate().map(prompt).collect()
 }
 
 /// Who scores the answers.
@@ -131,17 +130,7 @@ impl Judge {
     }
 
     fn words() -> Result<Self> {
-        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-        let path = folder.path().join("vader_lexicon.txt");
-        let mut lexicon = String::new();
-        for id in 0..LISTED {
-            let valence = (id % 9) as f64 - 4.0;
-            writeln!(lexicon, "{}\t{valence:.1}", word(id))?;
-        }
-        std::fs::write(&path, lexicon).context("cannot write the list of words")?;
-        let spec = json!({ "type": "sentiment", "lexicon": path });
-        let tree = Registry::builtin()?.build(&spec, &BuildEnv::without_assets())?;
-        Ok(Self::Words(Scorer::new(tree)))
+        Ok(Self::Words(Scorer::new(texts::sentiment(word)?)))
     }
 
     fn scores(
