@@ -160,7 +160,7 @@ fn prepared(case: &Case, device: &Device) -> Result<Work> {
 /// Runs a case and says what came out.
 fn line(case: &Case, device: &str, place: &Device, options: &Options) -> Result<Value> {
     let mut work = prepared(case, place)?;
-    let mut runs = Vec::new();
+    let (mut runs, mut peaks) = (Vec::new(), Vec::new());
     if case.work == Kind::Start {
         let started = options.started.context("`start` needs `--started $(date +%s.%N)`")?;
         (work.run)()?;
@@ -172,6 +172,7 @@ fn line(case: &Case, device: &str, place: &Device, options: &Options) -> Result<
         }
         for _ in 0..case.repetitions {
             runs.push((work.run)()?);
+            peaks.push(peak_megabytes());
         }
     }
     Ok(json!({
@@ -181,11 +182,17 @@ fn line(case: &Case, device: &str, place: &Device, options: &Options) -> Result<
         "threads": rayon::current_num_threads(),
         "seconds": median(&runs),
         "runs": runs,
+        "peaks_mb": peaks,
         "tokens": work.tokens,
         "flops": work.cost.flops,
         "bytes": work.cost.bytes,
-        "peak_mb": peak_memory().map(|bytes| (bytes / 1e6).round()),
+        "peak_mb": peak_megabytes(),
     }))
+}
+
+/// The largest memory of the process so far.
+fn peak_megabytes() -> Option<f64> {
+    peak_memory().map(|bytes| (bytes / 1e6).round())
 }
 
 /// Criterion's statistics of every case that can be repeated.
