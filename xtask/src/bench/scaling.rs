@@ -173,9 +173,9 @@ impl Growth {
                     repetitions: (!options.trial).then_some(repetitions),
                     threads: None,
                 };
-                let measured = process(programs, self.case, varied)?;
-                size.tokens = measured.tokens;
-                size.seconds.push(measured.seconds);
+                let (tokens, seconds) = process(programs, self.case, varied)?;
+                size.tokens = tokens;
+                size.seconds.push(seconds);
             }
         }
         Ok(Batches { case: self.case.to_owned(), base: self.base, sizes })
@@ -248,8 +248,8 @@ impl Threaded {
                         repetitions: (!options.trial).then_some(*repetitions),
                         threads: Some(speed.threads),
                     };
-                    let measured = process(programs, name, varied)?;
-                    speed.values.push(measured.tokens / measured.seconds);
+                    let (tokens, seconds) = process(programs, name, varied)?;
+                    speed.values.push(tokens / seconds);
                 }
             }
             for (products, reading) in products.speeds.iter_mut().zip(&mut reading.speeds) {
@@ -277,8 +277,9 @@ fn thread_counts(most: usize) -> Vec<usize> {
     counts
 }
 
-/// What one process of ours measured.
-fn process(programs: &Programs<'_>, case: &str, varied: Varied) -> Result<Measured> {
+/// Tokens of a repetition in one process of ours, and the median of its seconds.
+fn process(programs: &Programs<'_>, case: &str, varied: Varied) -> Result<(f64, f64)> {
     let line = programs.ours_varied(case, varied)?;
-    Measured::parse(&line).with_context(|| format!("our program on `{case}`"))
+    let measured = Measured::parse(&line).with_context(|| format!("our program on `{case}`"))?;
+    Ok((measured.tokens, measured.seconds))
 }

@@ -172,7 +172,7 @@ fn line(case: &Case, device: &str, place: &Device, options: &Options) -> Result<
         }
         for _ in 0..case.repetitions {
             runs.push((work.run)()?);
-            peaks.push(peak_megabytes());
+            peaks.push(peak_memory().map(|bytes| (bytes / 1e6).round()));
         }
     }
     Ok(json!({
@@ -181,18 +181,13 @@ fn line(case: &Case, device: &str, place: &Device, options: &Options) -> Result<
         "device": device,
         "threads": rayon::current_num_threads(),
         "seconds": median(&runs),
-        "runs": runs,
         "peaks_mb": peaks,
+        "runs": runs,
         "tokens": work.tokens,
         "flops": work.cost.flops,
         "bytes": work.cost.bytes,
-        "peak_mb": peak_megabytes(),
+        "peak_mb": peak_memory().map(|bytes| (bytes / 1e6).round()),
     }))
-}
-
-/// The largest memory of the process so far.
-fn peak_megabytes() -> Option<f64> {
-    peak_memory().map(|bytes| (bytes / 1e6).round())
 }
 
 /// Criterion's statistics of every case that can be repeated.
