@@ -5,6 +5,7 @@
 //! 3. [`summary`] — medians, ratios, shares of what the machine can do.
 //! 4. [`machine`] — where it was measured.
 //! 5. [`record`] — the dated file, and [`page`] and [`plot`] — what `docs/performance.md` shows.
+//! 6. [`scaling`] — in place of the cases, how time grows with tokens, steps and threads.
 
 mod case;
 mod machine;
@@ -12,16 +13,15 @@ mod page;
 mod plot;
 mod program;
 mod record;
+mod scaling;
 mod summary;
 
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
-use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 
 use self::case::Case;
 use self::machine::Machine;
@@ -47,7 +47,11 @@ pub(crate) struct Options {
     /// Where ours runs
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
-    /// The record's name after its date; `speed-DEVICE` and what `--only` says where nothing is said
+    /// How time grows with tokens, steps and threads, up to --threads; without the cases
+    #[arg(long, conflicts_with_all = ["peers", "only", "device"])]
+    scaling: bool,
+    /// The record's name after its date; `speed-DEVICE` and what `--only` says, or `scaling-cpu`, where
+    /// nothing is said
     #[arg(long, value_name = "NAME")]
     topic: Option<String>,
     /// Tiny models and short rows; prints, and records nothing
@@ -67,16 +71,20 @@ impl Options {
         if let Some(topic) = &self.topic {
             return topic.clone();
         }
+        let kind = if self.scaling { "scaling" } else { "speed" };
         let only = self.only.as_deref().unwrap_or_default();
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
         let name: String =
-            format!("speed-{} {only}", self.device).trim().chars().map(plain).collect();
+            format!("{kind}-{} {only}", self.device).trim().chars().map(plain).collect();
         name
     }
 
     /// The arguments as they were typed, without the path of Python.
     fn typed(&self) -> String {
         let mut typed = format!("--rounds {} --threads {}", self.rounds, self.threads());
+        if self.scaling {
+            typed.insert_str(0, "--scaling ");
+        }
         if let Some(only) = &self.only {
             typed.push_str(&format!(" --only {only}"));
         }
@@ -90,7 +98,8 @@ impl Options {
     }
 }
 
-/// Measures the chosen cases, prints a table, writes the record and brings the page up to date.
+/// Measures the chosen cases, or the scaling, prints what came out, writes the record and brings the page
+/// up to date.
 ///
 /// # Errors
 ///
@@ -98,13 +107,15 @@ impl Options {
 /// (the cases before are recorded), or when a file cannot be written. A peer that is absent or fails is
 /// left out, which is said here and in the record.
 pub(crate) fn run(workspace: &Workspace, features: &Features, options: &Options) -> Result<()> {
+    if options.scaling {
+        return scaling::run(workspace, features, options);
+    }
     let table = Case::read_all(workspace.root())?;
     let cases = chosen(&table, options.only.as_deref())?;
     let date = machine::today()?;
-    let name = format!("benches/record/{date}-{}.md", options.topic());
-    let path = workspace.root().join(&name);
-    if !options.trial && path.exists() {
-        bail!("`{name}` is there, and a record is never edited; give another --topic");
+    let name = record::name(&date, &options.topic());
+    if !options.trial {
+        record::ensure_new(workspace.root(), &name)?;
     }
     let machine = Machine::read(workspace)?;
     let mut programs = Programs::new(workspace, features, options)?;
@@ -148,10 +159,7 @@ pub(crate) fn run(workspace: &Workspace, features: &Features, options: &Options)
         },
         &summaries,
     );
-    File::create_new(&path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .with_context(|| format!("cannot write `{name}`"))?;
-    println!("wrote {name}; say under its last heading what explains the numbers, then commit it");
+    record::create(workspace.root(), &name, &text)?;
     if options.peers.is_none() || options.device != "cpu" {
         println!("docs/performance.md stays as it is: it shows the CPU beside peers");
         return failure.map_or(Ok(()), Err);
@@ -162,22 +170,24 @@ pub(crate) fn run(workspace: &Workspace, features: &Features, options: &Options)
     failure.map_or(Ok(()), Err)
 }
 
-/// Runs every case once on a tiny model, so that none stops working unseen.
+/// Runs every case and the scaling once on a tiny model, so that none stops working unseen.
 ///
 /// # Errors
 ///
 /// As [`run`].
 pub(crate) fn trial(workspace: &Workspace, features: &Features) -> Result<()> {
-    let options = Options {
+    let options = |scaling| Options {
         peers: None,
         rounds: 1,
         only: None,
         threads: None,
         device: "cpu".to_owned(),
+        scaling,
         topic: None,
         trial: true,
     };
-    run(workspace, features, &options)
+    run(workspace, features, &options(false))?;
+    run(workspace, features, &options(true))
 }
 
 fn chosen<'a>(table: &'a [Case], only: Option<&str>) -> Result<Vec<&'a Case>> {
@@ -189,7 +199,7 @@ fn chosen<'a>(table: &'a [Case], only: Option<&str>) -> Result<Vec<&'a Case>> {
 }
 
 fn measured_ceiling(programs: &mut Programs<'_>) -> Result<Ceiling> {
-    let ours = programs.our_ceiling()?;
+    let ours = programs.our_ceiling(None)?;
     Ok(programs.peer_ceiling().map_or(ours, |theirs| ours.max(&theirs)))
 }
 

@@ -82,7 +82,8 @@ enum Command {
     /// Runs the parity tests on a software Vulkan device, and checks the types of CUDA
     #[command(after_help = "Example: cargo xtask software")]
     Software,
-    /// Measures ours, and with --peers the same work in Python, in turn; writes benches/record/
+    /// Measures ours, and with --peers the same work in Python, in turn, or with --scaling how time grows;
+    /// writes benches/record/
     #[command(after_help = "Example: cargo xtask bench --peers python3 --only sft --rounds 3")]
     Bench(bench::Options),
 }

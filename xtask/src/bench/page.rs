@@ -8,7 +8,7 @@ use super::case::Case;
 use super::plot;
 use super::summary::number;
 
-const PAGE: &str = "docs/performance.md";
+pub(super) const PAGE: &str = "docs/performance.md";
 const PLOT: &str = "docs/performance.svg";
 const BEGIN: &str = "<!-- bench: begin, written by `cargo xtask bench --peers` -->";
 const END: &str = "<!-- bench: end -->";
@@ -95,15 +95,39 @@ impl Entry {
 ///
 /// When the page is not there or not as this function left it.
 pub(super) fn update(root: &Path, table: &[Case], entries: Vec<Entry>) -> Result<()> {
+    rewrite(root, PLOT, |old| {
+        let (new, all) = updated(old, table, entries)?;
+        Ok((new, plot::drawn(&all)))
+    })
+}
+
+/// Writes the page and the picture that `change` makes of the page as it is.
+///
+/// # Errors
+///
+/// When the page is not there, when `change` fails, or when a file cannot be written.
+pub(super) fn rewrite(
+    root: &Path,
+    picture: &str,
+    change: impl FnOnce(&str) -> Result<(String, String)>,
+) -> Result<()> {
     let path = root.join(PAGE);
     let old = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{PAGE}`"))?;
-    let (new, all) =
-        updated(&old, table, entries).with_context(|| format!("`{PAGE}` is not usable"))?;
-    std::fs::write(root.join(PLOT), plot::drawn(&all))
-        .with_context(|| format!("cannot write `{PLOT}`"))?;
+    let (new, drawn) = change(&old).with_context(|| format!("`{PAGE}` is not usable"))?;
+    std::fs::write(root.join(picture), drawn)
+        .with_context(|| format!("cannot write `{picture}`"))?;
     std::fs::write(&path, new).with_context(|| format!("cannot write `{PAGE}`"))?;
-    println!("brought {PAGE} and {PLOT} up to date");
+    println!("brought {PAGE} and {picture} up to date");
     Ok(())
+}
+
+/// What stands before two marks, between them, and after them.
+pub(super) fn parted<'a>(page: &'a str, begin: &str, end: &str) -> Result<[&'a str; 3]> {
+    let (before, rest) =
+        page.split_once(begin).with_context(|| format!("it lacks the line `{begin}`"))?;
+    let (block, after) =
+        rest.split_once(end).with_context(|| format!("it lacks the line `{end}`"))?;
+    Ok([before, block, after])
 }
 
 /// The page with new rows, and all its rows.
@@ -112,10 +136,7 @@ pub(super) fn updated(
     table: &[Case],
     entries: Vec<Entry>,
 ) -> Result<(String, Vec<Entry>)> {
-    let (before, rest) =
-        page.split_once(BEGIN).with_context(|| format!("it lacks the line `{BEGIN}`"))?;
-    let (block, after) =
-        rest.split_once(END).with_context(|| format!("it lacks the line `{END}`"))?;
+    let [before, block, after] = parted(page, BEGIN, END)?;
     let rows = block.lines().filter(|line| line.starts_with('|')).skip(HEAD.lines().count());
     let mut known = entries;
     for row in rows {

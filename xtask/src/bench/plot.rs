@@ -45,18 +45,8 @@ fn draw(svg: &mut String, entries: &[Entry]) -> std::fmt::Result {
         LEFT + WIDTH * place.clamp(0.0, 1.0)
     };
     let (width, bottom) = (LEFT + WIDTH + RIGHT, TOP + ROW * bars.len() as f64);
-    writeln!(
-        svg,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {}\" \
-         font-family=\"sans-serif\" font-size=\"12\"><rect width=\"100%\" height=\"100%\" \
-         fill=\"white\"/>",
-        bottom + 34.0
-    )?;
-    writeln!(
-        svg,
-        "<text x=\"12\" y=\"18\" font-weight=\"bold\">Times as fast as the peer; the black mark is what \
-         is asked for</text>"
-    )?;
+    let title = "Times as fast as the peer; the black mark is what is asked for";
+    open(svg, [width, bottom + 34.0], title)?;
     legend(svg)?;
     for tick in TICKS.iter().filter(|tick| (low..=high).contains(*tick)) {
         let (at, colour) = (x(*tick), if (*tick - 1.0).abs() < 1e-9 { "#555" } else { "#ddd" });
@@ -72,6 +62,17 @@ fn draw(svg: &mut String, entries: &[Entry]) -> std::fmt::Result {
     }
     svg.push_str("</svg>\n");
     Ok(())
+}
+
+/// Begins a picture of that width and height: white, with a title.
+pub(super) fn open(svg: &mut String, [width, height]: [f64; 2], title: &str) -> std::fmt::Result {
+    writeln!(
+        svg,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
+         font-family=\"sans-serif\" font-size=\"12\"><rect width=\"100%\" height=\"100%\" \
+         fill=\"white\"/>"
+    )?;
+    writeln!(svg, "<text x=\"12\" y=\"18\" font-weight=\"bold\">{title}</text>")
 }
 
 fn legend(svg: &mut String) -> std::fmt::Result {

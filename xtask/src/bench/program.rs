@@ -32,6 +32,14 @@ pub(super) struct Measured {
     pub(super) peak_mb: Option<f64>,
 }
 
+/// What a measurement of ours changes: where nothing is said, the case and the options decide.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Varied {
+    pub(super) rows: Option<usize>,
+    pub(super) repetitions: Option<usize>,
+    pub(super) threads: Option<usize>,
+}
+
 /// What became of a peer's process.
 pub(super) enum Outcome {
     Measured(Measured),
@@ -82,13 +90,13 @@ impl<'a> Programs<'a> {
 
     /// Ours on a case.
     pub(super) fn ours(&self, case: &Case) -> Result<Measured> {
-        let line = self.run_ours(&case.name)?;
+        let line = self.ours_varied(&case.name, Varied::default())?;
         Measured::parse(&line).with_context(|| format!("our program on `{}`", case.name))
     }
 
-    /// What our products and reads reach.
-    pub(super) fn our_ceiling(&self) -> Result<Ceiling> {
-        let line = self.run_ours("ceiling")?;
+    /// What our products and reads reach, with other threads than the options say where some are given.
+    pub(super) fn our_ceiling(&self, threads: Option<usize>) -> Result<Ceiling> {
+        let line = self.ours_varied("ceiling", Varied { threads, ..Varied::default() })?;
         let number = |key: &str| {
             let number = line.get(key).and_then(Value::as_f64);
             number.with_context(|| format!("the ceiling has no `{key}`: {line}"))
@@ -135,11 +143,25 @@ impl<'a> Programs<'a> {
         self.skipped.push(format!("{what}: {reason}"));
     }
 
-    fn run_ours(&self, case: &str) -> Result<Value> {
+    /// The line of ours on a case, with what is changed of it.
+    pub(super) fn ours_varied(&self, case: &str, varied: Varied) -> Result<Value> {
         let mut command = self.workspace.command(&self.ours);
         command.args(["--json", "--device", self.device, "--case", case]);
+        for (option, value) in [("--rows", varied.rows), ("--repetitions", varied.repetitions)] {
+            if let Some(value) = value {
+                command.args([option, &value.to_string()]);
+            }
+        }
         self.common(&mut command)?;
-        answer(command).map_err(|reason| anyhow::anyhow!("our program on `{case}`: {reason}"))
+        if let Some(threads) = varied.threads {
+            command.env("RAYON_NUM_THREADS", threads.to_string());
+        }
+        let line = answer(command);
+        let line = line.map_err(|reason| anyhow::anyhow!("our program on `{case}`: {reason}"))?;
+        let (asked, had) = (varied.threads.unwrap_or(self.threads) as u64, &line["threads"]);
+        let as_asked = had.as_u64() == Some(asked);
+        ensure!(as_asked, "our program on `{case}` ran with {had} threads in place of {asked}");
+        Ok(line)
     }
 
     fn script(&self, python: &Path, script: &str, case: &str, peer: Option<&str>) -> Command {

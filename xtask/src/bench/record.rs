@@ -2,6 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
 
 use super::machine::Machine;
 use super::program::Measured;
@@ -18,6 +23,27 @@ pub(super) struct Head<'a> {
     pub(super) ceiling: &'a Ceiling,
     /// What could not be measured, and why.
     pub(super) skipped: &'a [String],
+}
+
+/// Where a record goes, from the root.
+pub(super) fn name(date: &str, topic: &str) -> String {
+    format!("benches/record/{date}-{topic}.md")
+}
+
+/// Refuses a name that is taken, before anything is measured.
+pub(super) fn ensure_new(root: &Path, name: &str) -> Result<()> {
+    let taken = root.join(name).exists();
+    ensure!(!taken, "`{name}` is there, and a record is never edited; give another --topic");
+    Ok(())
+}
+
+/// Writes a record where none is.
+pub(super) fn create(root: &Path, name: &str, text: &str) -> Result<()> {
+    File::create_new(root.join(name))
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot write `{name}`"))?;
+    println!("wrote {name}; say under its last heading what explains the numbers, then commit it");
+    Ok(())
 }
 
 /// The whole file.

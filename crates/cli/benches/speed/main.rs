@@ -174,7 +174,7 @@ fn prepared(case: &Case, device: &Device) -> Result<Work> {
 /// Runs a case and says what came out.
 fn line(case: &Case, device: &str, place: &Device, options: &Options) -> Result<Value> {
     let mut work = prepared(case, place)?;
-    let mut runs = Vec::new();
+    let (mut runs, mut peaks) = (Vec::new(), Vec::new());
     if case.work == Kind::Start {
         let started = options.started.context("`start` needs `--started $(date +%s.%N)`")?;
         (work.run)()?;
@@ -186,6 +186,7 @@ fn line(case: &Case, device: &str, place: &Device, options: &Options) -> Result<
         }
         for _ in 0..case.repetitions {
             runs.push((work.run)()?);
+            peaks.push(peak_memory().map(|bytes| (bytes / 1e6).round()));
         }
     }
     Ok(json!({
@@ -194,6 +195,7 @@ fn line(case: &Case, device: &str, place: &Device, options: &Options) -> Result<
         "device": device,
         "threads": rayon::current_num_threads(),
         "seconds": median(&runs),
+        "peaks_mb": peaks,
         "runs": runs,
         "amount": work.amount,
         "flops": work.cost.map(|cost| cost.flops),
