@@ -281,5 +281,5 @@ fn thread_counts(most: usize) -> Vec<usize> {
 fn process(programs: &Programs<'_>, case: &str, varied: Varied) -> Result<(f64, f64)> {
     let line = programs.ours_varied(case, varied)?;
     let measured = Measured::parse(&line).with_context(|| format!("our program on `{case}`"))?;
-    Ok((measured.tokens, measured.seconds))
+    Ok((measured.amount, measured.seconds))
 }
