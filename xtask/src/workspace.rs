@@ -87,13 +87,13 @@ impl Workspace {
         self.cargo(&features.args(&["build", "--workspace", "--all-targets", "--profile", PROFILE]))
     }
 
-    /// Builds every target, as [`Self::build`] does, and says where the benchmark of that name is.
+    /// Builds the benchmark of that name, of the same artefacts as [`Self::build`], and says where it is.
     ///
     /// # Errors
     ///
     /// When something does not compile, or when there is no such benchmark.
     pub(crate) fn bench_program(&self, name: &str, features: &Features) -> Result<PathBuf> {
-        let base = ["build", "--workspace", "--all-targets", "--profile", PROFILE];
+        let base = ["build", "--workspace", "--bench", name, "--profile", PROFILE];
         let mut args = features.args(&base);
         args.push("--message-format=json-render-diagnostics".to_owned());
         let mut cargo = self.cargo_command();

@@ -3,9 +3,9 @@
 //! Written with intrinsics: from plain loops the compiler keeps the sums in memory.
 
 use std::arch::x86_64::{
-    __m256, _MM_HINT_T0, _mm_prefetch, _mm256_add_ps, _mm256_fmadd_ps, _mm256_load_ps,
-    _mm256_loadu_ps, _mm256_mul_ps, _mm256_permute2f128_ps, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+    __m256, _MM_HINT_T0, _mm_prefetch, _mm256_add_ps, _mm256_broadcast_ss, _mm256_fmadd_ps,
+    _mm256_load_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_permute2f128_ps, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
 use super::super::Matrix;
@@ -82,6 +82,25 @@ pub(super) unsafe fn by_step(band: &[[f32; ROWS]], strip: &[Line], tile: Tile) {
     unsafe { sums::<ROWS, ROWS>(band.as_ptr().cast(), 1, strip, tile) };
 }
 
+/// Adds the terms of one step. A macro, because a function that must not be left as a call cannot be compiled
+/// for a machine's features.
+macro_rules! add_step {
+    ($sums:ident, $values:expr, $stride:expr, $line:expr) => {{
+        let (values, line): (*const f32, &Line) = ($values, $line);
+        // SAFETY: a line is twice eight values, aligned to more than their size; each row has a value at
+        // this step, by the caller's promise.
+        unsafe {
+            let low = _mm256_load_ps(line.0.as_ptr());
+            let high = _mm256_load_ps(line.0.as_ptr().add(HALF));
+            for (row, sums) in $sums.iter_mut().enumerate() {
+                let value = _mm256_broadcast_ss(&*values.add(row * $stride));
+                sums[0] = _mm256_fmadd_ps(value, low, sums[0]);
+                sums[1] = _mm256_fmadd_ps(value, high, sums[1]);
+            }
+        }
+    }};
+}
+
 /// The sums of `R` rows, of which the tile's are written. A row's values are `STEP` apart, the rows `stride`,
 /// or side by side where the values of a row are not.
 ///
@@ -104,26 +123,17 @@ unsafe fn sums<const R: usize, const STEP: usize>(
     }
     let stride = if STEP == 1 { stride } else { 1 };
     let mut sums = [[_mm256_setzero_ps(); 2]; R];
-    let mut add = |line: &Line, values: *const f32| {
-        // SAFETY: a line is twice eight values, aligned to more than their size.
-        let (low, high) =
-            unsafe { (_mm256_load_ps(line.0.as_ptr()), _mm256_load_ps(line.0.as_ptr().add(HALF))) };
-        for (row, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: the caller's promise.
-            let value = _mm256_set1_ps(unsafe { *values.add(row * stride) });
-            sums[0] = _mm256_fmadd_ps(value, low, sums[0]);
-            sums[1] = _mm256_fmadd_ps(value, high, sums[1]);
-        }
-    };
     let (blocks, rest) = strip.as_chunks::<UNROLLED>();
     for block in blocks {
-        for (step, line) in block.iter().enumerate() {
-            add(line, values.wrapping_add(step * STEP));
-        }
+        add_step!(sums, values, stride, &block[0]);
+        add_step!(sums, values.wrapping_add(STEP), stride, &block[1]);
+        add_step!(sums, values.wrapping_add(2 * STEP), stride, &block[2]);
+        add_step!(sums, values.wrapping_add(3 * STEP), stride, &block[3]);
         values = values.wrapping_add(UNROLLED * STEP);
     }
-    for (step, line) in rest.iter().enumerate() {
-        add(line, values.wrapping_add(step * STEP));
+    for line in rest {
+        add_step!(sums, values, stride, line);
+        values = values.wrapping_add(STEP);
     }
     let scale = _mm256_set1_ps(tile.scale);
     for (row, sums) in sums.into_iter().enumerate().take(tile.rows) {
