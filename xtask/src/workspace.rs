@@ -74,8 +74,22 @@ impl Workspace {
     }
 
     /// The cargo that runs this program, or the one on the path.
+    ///
+    /// What `cargo run` says of this package stays behind: build scripts that read such variables would
+    /// run again after every change between cargo by hand and here, and half of the workspace with them.
     pub(crate) fn cargo_command(&self) -> Command {
-        self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        let mut cargo = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let is_of_package = |name: &str| {
+            name == "CARGO_MANIFEST_DIR"
+                || name == "CARGO_MANIFEST_PATH"
+                || name.starts_with("CARGO_PKG_")
+        };
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(is_of_package) {
+                cargo.env_remove(name);
+            }
+        }
+        cargo
     }
 
     /// Builds every target of the workspace under [`PROFILE`].
