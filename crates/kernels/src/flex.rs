@@ -1,5 +1,6 @@
 //! From burn's tensors to slices of its CPU backend and back, with gradients of our own.
 
+pub(crate) mod columns;
 pub(crate) mod product;
 pub(crate) mod rows;
 pub(crate) mod table;
@@ -54,6 +55,14 @@ impl Deref for Values {
     fn deref(&self) -> &[f32] {
         // A contiguous tensor of this type always has a slice.
         self.0.as_slice::<f32>().unwrap_or(&[])
+    }
+}
+
+/// The tensor as the backend holds it, however it lies, without gradients; `None` off this backend.
+pub(crate) fn view<const D: usize>(tensor: Tensor<D>) -> Option<FlexTensor> {
+    match Operand::new(tensor.into_dispatch())? {
+        Operand::Plain(tensor) => Some(tensor),
+        Operand::Recorded(_) => None,
     }
 }
 

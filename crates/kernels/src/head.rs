@@ -27,7 +27,7 @@ pub struct LogprobOptions {
 }
 
 impl Default for LogprobOptions {
-    /// Temperature 1, no cap, log-probabilities only, 64 MiB.
+    /// Temperature 1, no cap, log-probabilities only, 128 MiB: 512 rows of GPT-2's vocabulary.
     fn default() -> Self {
         Self {
             temperature: 1.0,
@@ -35,7 +35,7 @@ impl Default for LogprobOptions {
             entropy: false,
             log_z: false,
             mean_logprob: false,
-            budget: 64 << 20,
+            budget: 128 << 20,
         }
     }
 }

@@ -106,7 +106,7 @@ impl TokenInput {
     pub(crate) fn visible(&self, past: usize, attends: Attends) -> Visible {
         let [_, t] = self.dims();
         let device = self.ids.device();
-        if t > 1 && ops::is_fused(&device) {
+        if ops::is_fused(&device) {
             return Visible::Spans(self.spans(past, attends));
         }
         let (_, starts) = self.starts();

@@ -34,7 +34,7 @@ pub struct MemoryEstimate {
 const F32: u64 = 4;
 
 /// Most bytes of logits that a pass keeps at once.
-const LOGITS_BUDGET: u64 = 64 << 20;
+const LOGITS_BUDGET: u64 = 128 << 20;
 
 /// Estimates the memory of a run on a model.
 #[must_use]
@@ -132,10 +132,10 @@ fn largest_part(decoder: &DecoderConfig) -> u64 {
     table.max(layers / count(decoder.layers.len()).max(1))
 }
 
-/// Logits and their gradient, in pieces no larger than the budget.
+/// Logits, in pieces no larger than the budget; their gradient takes their place.
 fn logits(tokens: u64, decoder: &DecoderConfig) -> u64 {
     let all = tokens.saturating_mul(count(decoder.vocab_size)).saturating_mul(F32);
-    all.min(LOGITS_BUDGET).saturating_mul(2)
+    all.min(LOGITS_BUDGET)
 }
 
 /// Numbers that a token leaves behind in the cache.

@@ -1,6 +1,7 @@
 //! Attention on the CPU backend: operations, and the way of heads in and out of a projection.
 
 mod core;
+mod decoding;
 
 use std::sync::Arc;
 
@@ -13,6 +14,9 @@ use super::{AttentionInputs, PackedHeads, Rotation, Spans};
 use crate::flex::{self, Fused, Inputs, Values};
 
 pub(super) fn attention(inputs: &AttentionInputs, spans: &Spans) -> Option<Tensor<4>> {
+    if let Some(output) = decoding::attention(inputs, spans) {
+        return Some(output);
+    }
     let AttentionInputs { query, key, value, scale, softcap } = inputs;
     let [b, h, t, head_dim] = query.dims();
     let [_, kv, s, _] = key.dims();

@@ -163,6 +163,63 @@ fn queries_after_cached_keys_are_the_definition() {
 }
 
 #[test]
+fn one_query_reads_a_cache_where_it_lies() {
+    let device = Device::flex();
+    // The last sizes are worth more than one thread.
+    let sizes =
+        [[1, 1, 1, 1, 1, 1], [3, 6, 2, 5, 9, 7], [2, 4, 4, 40, 64, 33], [4, 8, 2, 300, 310, 64]];
+    for [b, h, kv, s, room, hd] in sizes {
+        for softcap in [None, Some(1.5)] {
+            // The rows start where they like; the last sees nothing but itself.
+            let firsts: Vec<u32> = (0..b).map(|row| (row * (s - 1) / b.max(2)) as u32).collect();
+            let mut firsts = firsts;
+            firsts[b - 1] = s as u32 - 1;
+            let cached = |seed| {
+                // What lies behind the columns in use must not be read.
+                let mut values = numbers(seed, b * kv * room * hd);
+                for (line, values) in values.chunks_mut(hd).enumerate() {
+                    if line % room >= s {
+                        values.fill(f32::NAN);
+                    }
+                }
+                tensor(&values, [b, kv, room, hd], &device).slice_dim(2, 0..s)
+            };
+            let run = |is_fused: bool| {
+                let inputs = AttentionInputs {
+                    // As a projection's heads lie: rows before heads.
+                    query: tensor(&numbers(1, b * h * hd), [b, 1, h, hd], &device).swap_dims(1, 2),
+                    key: cached(2),
+                    value: cached(3),
+                    scale: 0.4,
+                    softcap,
+                };
+                let visible = Visible::Spans(Spans::new(firsts.clone(), 1, s));
+                let by = if is_fused { attention } else { composed::attention };
+                by(inputs, visible)
+            };
+            let (ours, theirs) = (run(true), run(false));
+            assert_eq!(ours.dims(), [b, h, 1, hd]);
+            assert_close("decoding", &floats(ours), &floats(theirs), 1e-5);
+        }
+    }
+}
+
+#[test]
+fn one_query_that_sees_no_key_is_zero() {
+    let device = Device::flex();
+    let heads = |seed, n| tensor(&numbers(seed, 2 * n * 3), [1, 2, n, 3], &device);
+    let inputs = AttentionInputs {
+        query: heads(1, 1),
+        key: heads(2, 4),
+        value: heads(3, 4),
+        scale: 1.0,
+        softcap: None,
+    };
+    let output = floats(attention(inputs, Visible::Spans(Spans::new(vec![4], 1, 4))));
+    assert_eq!(output, [0.0; 6]);
+}
+
+#[test]
 fn separate_heads_have_the_gradients_of_the_composed_ones() {
     let device = Device::flex().autodiff();
     let shapes = [[2, 6, 4, 3], [2, 2, 9, 3], [2, 2, 9, 3]];

@@ -10,6 +10,7 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 
 use super::WeightStorage;
+use crate::flex::columns::Columns;
 use crate::flex::{self, Values};
 use stored::{ByteLine, HalfLine, LANES, Line, Stored, ZERO};
 
@@ -107,24 +108,36 @@ impl<S: Stored> Multiply for PanelsOf<S> {
     fn product(&self, input: &[f32], rows: usize) -> Vec<f32> {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let blocks = Blocks::new(input, rows, inputs);
-        // Panel by panel, each with its rows below each other; then row by row.
-        let mut by_panel = vec![ZERO; outputs.div_ceil(LANES) * rows];
-        let at_once = (WORTH_A_TASK / (inputs * LANES * rows)).max(1);
-        let panels = self.lines.par_chunks(at_once * inputs).zip(self.factors.par_chunks(at_once));
-        by_panel.par_chunks_mut(at_once * rows).zip(panels).for_each(|(out, (panels, factors))| {
-            let panels = panels.chunks_exact(inputs).zip(factors);
-            for (out, (panel, factors)) in out.chunks_exact_mut(rows).zip(panels) {
-                multiply(&blocks, panel, out);
-                scale(out, factors);
+        let mut output = Vec::with_capacity(rows * outputs);
+        let columns = Columns::new(output.as_mut_ptr(), outputs);
+        let at_once = (WORTH_A_TASK / (inputs * LANES * rows).max(1)).max(1);
+        let tasks = self.lines.par_chunks(at_once * inputs).zip(self.factors.par_chunks(at_once));
+        tasks.enumerate().for_each(|(task, (panels, factors))| {
+            let mut lines = [ZERO; WIDE];
+            for (place, (panel, factors)) in panels.chunks_exact(inputs).zip(factors).enumerate() {
+                let first = (task * at_once + place) * LANES;
+                let width = LANES.min(outputs - first);
+                let mut row = 0;
+                for block in blocks.iter() {
+                    let lines = &mut lines[..block.len() / inputs];
+                    multiply(block, blocks.height, panel, lines);
+                    scale(lines, factors);
+                    for line in lines {
+                        #[expect(unsafe_code, reason = "writes through a pointer")]
+                        // SAFETY: there is room for all rows; no other task has this panel's columns.
+                        unsafe {
+                            line.0.as_ptr().copy_to_nonoverlapping(columns.at(row, first), width);
+                        }
+                        row += 1;
+                    }
+                }
             }
         });
-        let mut output = vec![0.0; rows * outputs];
-        output.par_chunks_mut(outputs).enumerate().for_each(|(row, output)| {
-            let own = by_panel.iter().skip(row).step_by(rows);
-            for (piece, line) in output.chunks_mut(LANES).zip(own) {
-                piece.copy_from_slice(&line.0[..piece.len()]);
-            }
-        });
+        #[expect(unsafe_code, reason = "values that were all written")]
+        // SAFETY: every panel wrote its columns of every row.
+        unsafe {
+            output.set_len(rows * outputs);
+        }
         output
     }
 }
@@ -165,15 +178,16 @@ impl Blocks {
     fn new(input: &[f32], rows: usize, inputs: usize) -> Self {
         let height = height();
         let mut values = vec![0.0; rows * inputs];
-        let whole = input.chunks(height * inputs).zip(values.chunks_mut(height * inputs));
-        for (block, turned) in whole {
+        let size = (height * inputs).max(1);
+        let blocks = input.par_chunks(size).zip(values.par_chunks_mut(size));
+        blocks.for_each(|(block, turned)| {
             let rows = block.len() / inputs;
             for (row, values) in block.chunks_exact(inputs).enumerate() {
-                for (step, value) in values.iter().enumerate() {
-                    turned[step * rows + row] = *value;
+                for (turned, value) in turned.chunks_exact_mut(rows).zip(values) {
+                    turned[row] = *value;
                 }
             }
-        }
+        });
         Self { height, inputs, values }
     }
 
@@ -209,22 +223,20 @@ fn has_fma() -> bool {
     std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
 }
 
-/// All rows with one panel; `out` has one line a row.
-fn multiply<S: Stored>(blocks: &Blocks, panel: &[S], out: &mut [Line]) {
-    for (block, out) in blocks.iter().zip(out.chunks_mut(blocks.height)) {
-        #[cfg(target_arch = "x86_64")]
-        if blocks.height != PLAIN {
-            let kernel = if blocks.height == WIDE { x86::wide::<S> } else { x86::narrow::<S> };
-            #[expect(unsafe_code, reason = "a call into code for a detected feature")]
-            // SAFETY: blocks are so high only where the machine has what the kernel is compiled for
-            // (`height`).
-            unsafe {
-                kernel(block, panel, out);
-            }
-            continue;
+/// A block of `height` rows, or the fewer that are left, with one panel; `out` has one line a row.
+fn multiply<S: Stored>(block: &[f32], height: usize, panel: &[S], out: &mut [Line]) {
+    #[cfg(target_arch = "x86_64")]
+    if height != PLAIN {
+        let kernel = if height == WIDE { x86::wide::<S> } else { x86::narrow::<S> };
+        #[expect(unsafe_code, reason = "a call into code for a detected feature")]
+        // SAFETY: blocks are so high only where the machine has what the kernel is compiled for
+        // (`height`).
+        unsafe {
+            kernel(block, panel, out);
         }
-        plain(block, panel, out);
+        return;
     }
+    plain(block, panel, out);
 }
 
 /// A block of as many rows as `out` has lines, on any machine.

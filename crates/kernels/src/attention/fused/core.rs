@@ -237,7 +237,7 @@ impl Problem {
 
 vectorised! {
     /// `x ← cap · tanh(x / cap)`.
-    fn bound(values: &mut [f32], cap: f32) {
+    pub(super) fn bound(values: &mut [f32], cap: f32) {
         for value in values {
             *value = cap * tanh(*value / cap);
         }
@@ -246,7 +246,7 @@ vectorised! {
 
 vectorised! {
     /// The softmax over `line[start..end]`, zero elsewhere; returns the log of the sum.
-    fn softmax(line: &mut [f32], start: usize, end: usize) -> f32 {
+    pub(super) fn softmax(line: &mut [f32], start: usize, end: usize) -> f32 {
         let largest = max(&line[start..end]);
         for value in &mut line[start..end] {
             *value = exp(*value - largest);

@@ -15,6 +15,7 @@ use std::mem::MaybeUninit;
 use rayon::prelude::*;
 
 use super::{Matrix, Write};
+use crate::flex::columns::Columns;
 use kernel::{LANES, Line, ROWS, Tile};
 
 /// Steps of the inner size at a time: a strip and a band of as many fit the first cache.
@@ -50,17 +51,6 @@ pub(super) fn are_worth_it(lhs: &Matrix<'_>, rhs: &Matrix<'_>) -> bool {
         && (is_by_row || (columns >= 96 && inner >= 32))
 }
 
-/// The output of a product, of which threads write different columns.
-#[derive(Clone, Copy)]
-struct Output(*mut f32);
-
-#[expect(unsafe_code, reason = "a pointer that threads share")]
-// SAFETY: every piece writes its own columns.
-unsafe impl Send for Output {}
-#[expect(unsafe_code, reason = "a pointer that threads share")]
-// SAFETY: as above.
-unsafe impl Sync for Output {}
-
 /// The left side as bands of [`ROWS`] rows.
 enum Bands<'a> {
     /// As it lies, row by row.
@@ -72,13 +62,12 @@ enum Bands<'a> {
 /// A product in tiles.
 struct Problem<'a> {
     rows: usize,
-    columns: usize,
     inner: usize,
     bands: Bands<'a>,
     rhs: Matrix<'a>,
     scale: f32,
     write: Write,
-    out: Output,
+    out: Columns,
 }
 
 /// `scale · lhs · rhs` to `out`, row-major, as [`super::multiply`]. All sizes are at least 1.
@@ -101,8 +90,8 @@ pub(super) unsafe fn multiply(
     } else {
         Bands::ByStep(by_step(&lhs, is_shared))
     };
-    let out = Output(out);
-    let problem = Problem { rows, columns, inner, bands, rhs, scale, write, out };
+    let out = Columns::new(out, columns);
+    let problem = Problem { rows, inner, bands, rhs, scale, write, out };
     let threads = if is_shared { rayon::current_num_threads() } else { 1 };
     // As many pieces for each thread, of whole strips.
     let pieces = columns.div_ceil(COLUMNS).next_multiple_of(threads);
@@ -204,8 +193,8 @@ impl Problem<'_> {
                         rows: ROWS.min(bottom - row),
                         columns: LANES.min(width - left),
                         // SAFETY: a place of the output.
-                        out: unsafe { self.out.0.add(row * self.columns + first + left) },
-                        stride: self.columns,
+                        out: unsafe { self.out.at(row, first + left) },
+                        stride: self.out.width(),
                         scale: self.scale,
                         adds,
                     };

@@ -21,7 +21,10 @@ fn check<S: Stored>(what: &str) {
         let panel: Vec<S> = panel(steps);
         let input = numbers(6, rows * steps);
         let (mut ours, mut theirs) = (vec![ZERO; rows], vec![ZERO; rows]);
-        multiply(&Blocks::new(&input, rows, steps), &panel, &mut ours);
+        let blocks = Blocks::new(&input, rows, steps);
+        for (block, ours) in blocks.iter().zip(ours.chunks_mut(blocks.height)) {
+            multiply(block, blocks.height, &panel, ours);
+        }
         let turned: Vec<f32> =
             (0..steps * rows).map(|place| input[(place % rows) * steps + place / rows]).collect();
         plain(&turned, &panel, &mut theirs);

@@ -137,7 +137,7 @@ unsafe fn sums<const R: usize, const STEP: usize>(
     }
     let scale = _mm256_set1_ps(tile.scale);
     for (row, sums) in sums.into_iter().enumerate().take(tile.rows) {
-        let sums = sums.map(|sum| _mm256_mul_ps(sum, scale));
+        let sums = [_mm256_mul_ps(sums[0], scale), _mm256_mul_ps(sums[1], scale)];
         // SAFETY: the caller's promise: so many rows and columns may be written.
         unsafe {
             let out = tile.out.add(row * tile.stride);
