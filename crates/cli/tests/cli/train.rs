@@ -260,9 +260,9 @@ fn a_check_prints_the_run_file_it_would_follow() {
     #   gradients     45.9 KiB
     #   optimizer     91.9 KiB
     #   reference     45.9 KiB
-    #   activations  562.0 KiB
+    #   activations  433.0 KiB
     #   kv_cache      32.0 KiB
-    #   total        791.6 KiB
+    #   total        662.6 KiB
     ");
     std::fs::write(task.path("shown.toml"), &shown).unwrap();
     assert_eq!(task.hybrid(&["check", "DIR/shown.toml"]).data(), shown);

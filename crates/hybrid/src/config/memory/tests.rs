@@ -42,7 +42,7 @@ fn sft_holds_weights_gradients_and_two_moments() {
     assert_eq!((found.reference, found.kv_cache), (0, 0));
     // 4 rows of 64 tokens: per layer 6·8 + 4·2·4 − heads count twice for q and out, k and v, + 2·32.
     let floats = 2 * (6 * 8 + 2 * (2 + 2) * 4 + 2 * 32) + 2 * 8;
-    assert_eq!(found.activations, 4 * 64 * (floats + 2 * 100) * 4);
+    assert_eq!(found.activations, 4 * 64 * (floats + 100) * 4);
     let sum = found.weights + found.gradients + found.optimizer + found.activations;
     assert_eq!(found.total, sum);
 }
@@ -62,7 +62,7 @@ fn little_memory_holds_one_layer_and_what_the_others_read() {
     let found = low("");
     let layer = 6 * 8 + 2 * (2 + 2) * 4 + 2 * 32;
     let floats = 2 * 8 + layer + 2 * 8;
-    assert_eq!(found.activations, 4 * 64 * (floats + 2 * 100) * 4);
+    assert_eq!(found.activations, 4 * 64 * (floats + 100) * 4);
     // Micro-batches add up part by part: a layer of 872 parameters, or the table of 800; learned
     // positions and the last norm are counted among the layers.
     let layers = PARAMETERS - 100 * 8;
