@@ -149,11 +149,13 @@ pub(crate) fn run(workspace: &Workspace, features: &Features, options: &Options)
     left_out.extend(failure.as_ref().map(|error| format!("all cases from here on: {error:#}")));
     let text = record::text(
         &record::Head {
-            date: &date,
-            machine: &machine,
-            command: &format!("cargo xtask bench {}", options.typed()),
-            threads: options.threads(),
-            rounds: options.rounds.into(),
+            origin: record::Origin {
+                date: &date,
+                machine: &machine,
+                command: &format!("cargo xtask bench {}", options.typed()),
+                threads: options.threads(),
+                rounds: options.rounds.into(),
+            },
             ceiling: &ceiling,
             skipped: &left_out,
         },

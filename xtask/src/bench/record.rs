@@ -12,14 +12,19 @@ use super::machine::Machine;
 use super::program::Measured;
 use super::summary::{Ceiling, Summary, number, peak};
 
-/// What stands above the table.
-pub(super) struct Head<'a> {
+/// Where any record comes from.
+pub(super) struct Origin<'a> {
     pub(super) date: &'a str,
     pub(super) machine: &'a Machine,
     /// What made the record.
     pub(super) command: &'a str,
     pub(super) threads: usize,
     pub(super) rounds: usize,
+}
+
+/// What stands above the table.
+pub(super) struct Head<'a> {
+    pub(super) origin: Origin<'a>,
     pub(super) ceiling: &'a Ceiling,
     /// What could not be measured, and why.
     pub(super) skipped: &'a [String],
@@ -55,7 +60,8 @@ pub(super) fn text(head: &Head<'_>, summaries: &[Summary]) -> String {
 }
 
 fn write(text: &mut String, head: &Head<'_>, summaries: &[Summary]) -> std::fmt::Result {
-    let Head { date, machine, command, threads, rounds, ceiling, skipped } = head;
+    let Head { origin, ceiling, skipped } = head;
+    let Origin { date, machine, command, threads, rounds } = origin;
     let peers: BTreeSet<&str> = summaries
         .iter()
         .flat_map(|s| &s.peers)

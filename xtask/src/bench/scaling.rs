@@ -136,14 +136,14 @@ pub(super) fn run(workspace: &Workspace, features: &Features, options: &Options)
     if options.trial {
         return Ok(());
     }
-    let head = text::Head {
+    let origin = record::Origin {
         date: &date,
         machine: &machine,
         command: &format!("cargo xtask bench {}", options.typed()),
         threads: options.threads(),
         rounds: options.rounds.into(),
     };
-    record::create(workspace.root(), &name, &text::record(&head, &scaling))?;
+    record::create(workspace.root(), &name, &text::record(&origin, &scaling))?;
     text::update_page(workspace.root(), &scaling, &format!("[{date}](../{name})"))
 }
 

@@ -184,11 +184,13 @@ fn a_record_names_every_round_and_what_is_missing() {
     };
     let skipped = ["sft/tiny by trl: not installed: trl".to_owned()];
     let head = record::Head {
-        date: "2026-01-31",
-        machine: &machine,
-        command: "cargo xtask bench",
-        threads: 2,
-        rounds: 3,
+        origin: record::Origin {
+            date: "2026-01-31",
+            machine: &machine,
+            command: "cargo xtask bench",
+            threads: 2,
+            rounds: 3,
+        },
         ceiling: &CEILING,
         skipped: &skipped,
     };

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use hybrid_model::config::DecoderConfig;
+use hybrid_model::ops::LogprobOptions;
 use hybrid_ppo::config::{Critic, ReferenceConfig};
 use serde_json::Value;
 
@@ -32,9 +33,6 @@ pub struct MemoryEstimate {
 
 /// Bytes of a number.
 const F32: u64 = 4;
-
-/// Most bytes of logits that a pass keeps at once.
-const LOGITS_BUDGET: u64 = 128 << 20;
 
 /// Estimates the memory of a run on a model.
 #[must_use]
@@ -135,7 +133,7 @@ fn largest_part(decoder: &DecoderConfig) -> u64 {
 /// Logits, in pieces no larger than the budget; their gradient takes their place.
 fn logits(tokens: u64, decoder: &DecoderConfig) -> u64 {
     let all = tokens.saturating_mul(count(decoder.vocab_size)).saturating_mul(F32);
-    all.min(LOGITS_BUDGET)
+    all.min(count(LogprobOptions::default().budget))
 }
 
 /// Numbers that a token leaves behind in the cache.

@@ -3,13 +3,14 @@ use std::path::Path;
 use clap::Parser;
 
 use super::fit::{Line, Tenth, tenths};
-use super::text::{BEGIN, END, Head};
+use super::text::{BEGIN, END};
 use super::{
     Batches, GROWTHS, LONG, Scaling, Size, Speed, Steps, THREADED, TRIAL_SIZES, Threaded, plot,
     text, thread_counts,
 };
 use crate::bench::case::Case;
 use crate::bench::machine::Machine;
+use crate::bench::record::Origin;
 use crate::bench::{Options, page};
 
 #[derive(Debug, Parser)]
@@ -176,14 +177,14 @@ fn a_record_has_every_round_and_every_tenth() {
         hardware: "a processor".to_owned(),
         versions: "rustc".to_owned(),
     };
-    let head = Head {
+    let origin = Origin {
         date: "2026-01-31",
         machine: &machine,
         command: "cargo xtask bench --scaling",
         threads: 2,
         rounds: 3,
     };
-    let text = text::record(&head, &scaling());
+    let text = text::record(&origin, &scaling());
     for line in [
         "- date, commit: 2026-01-31, 0123abc (clean)",
         "The line: 500 ms, and 10000 ms for each thousand tokens.",

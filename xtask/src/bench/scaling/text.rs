@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{Batches, Scaling, Size, Steps, Tenth, Threaded, plot};
-use crate::bench::machine::Machine;
 use crate::bench::page;
+use crate::bench::record::Origin;
 use crate::bench::summary::{median, number};
 
 pub(super) const BEGIN: &str = "<!-- scaling: begin, written by `cargo xtask bench --scaling` -->";
@@ -17,16 +17,6 @@ const NOTHING: &str = "–";
 
 /// How many times as fast two threads are to be as one.
 const ASKED_OF_TWO: f64 = 1.8;
-
-/// What stands above the tables of a record.
-pub(super) struct Head<'a> {
-    pub(super) date: &'a str,
-    pub(super) machine: &'a Machine,
-    /// What made the record.
-    pub(super) command: &'a str,
-    pub(super) threads: usize,
-    pub(super) rounds: usize,
-}
 
 /// One result: of what, what was measured, what is asked for.
 struct Finding {
@@ -122,15 +112,15 @@ fn asked(threaded: &Threaded, threads: usize) -> String {
 }
 
 /// The whole file.
-pub(super) fn record(head: &Head<'_>, scaling: &Scaling) -> String {
+pub(super) fn record(origin: &Origin<'_>, scaling: &Scaling) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = write(&mut text, head, scaling);
+    let _ = write(&mut text, origin, scaling);
     text
 }
 
-fn write(text: &mut String, head: &Head<'_>, scaling: &Scaling) -> std::fmt::Result {
-    let Head { date, machine, command, threads, rounds } = head;
+fn write(text: &mut String, origin: &Origin<'_>, scaling: &Scaling) -> std::fmt::Result {
+    let Origin { date, machine, command, threads, rounds } = origin;
     writeln!(
         text,
         "# Time by tokens, steps and threads\n\n\

@@ -91,9 +91,9 @@ macro_rules! add_step {
         // this step, by the caller's promise.
         unsafe {
             let low = _mm256_load_ps(line.0.as_ptr());
-            let high = _mm256_load_ps(line.0.as_ptr().add(HALF));
+            let high = _mm256_load_ps(line.0.as_ptr().wrapping_add(HALF));
             for (row, sums) in $sums.iter_mut().enumerate() {
-                let value = _mm256_broadcast_ss(&*values.add(row * $stride));
+                let value = _mm256_broadcast_ss(&*values.wrapping_add(row * $stride));
                 sums[0] = _mm256_fmadd_ps(value, low, sums[0]);
                 sums[1] = _mm256_fmadd_ps(value, high, sums[1]);
             }
