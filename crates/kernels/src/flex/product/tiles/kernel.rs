@@ -3,9 +3,10 @@
 //! Written with intrinsics: from plain loops the compiler keeps the sums in memory.
 
 use std::arch::x86_64::{
-    __m256, _MM_HINT_T0, _mm_prefetch, _mm256_add_ps, _mm256_broadcast_ss, _mm256_fmadd_ps,
-    _mm256_load_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_permute2f128_ps, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+    __m256, _MM_HINT_T0, _mm_load_ss, _mm_prefetch, _mm256_add_ps, _mm256_broadcastss_ps,
+    _mm256_fmadd_ps, _mm256_load_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_permute2f128_ps,
+    _mm256_set1_ps, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_unpackhi_ps,
+    _mm256_unpacklo_ps,
 };
 
 use super::super::Matrix;
@@ -93,7 +94,10 @@ macro_rules! add_step {
             let low = _mm256_load_ps(line.0.as_ptr());
             let high = _mm256_load_ps(line.0.as_ptr().wrapping_add(HALF));
             for (row, sums) in $sums.iter_mut().enumerate() {
-                let value = _mm256_broadcast_ss(&*values.wrapping_add(row * $stride));
+                // Through a pointer to the end: a reference would be checked at every step where
+                // assertions are compiled in.
+                let value = _mm_load_ss(values.wrapping_add(row * $stride));
+                let value = _mm256_broadcastss_ps(value);
                 sums[0] = _mm256_fmadd_ps(value, low, sums[0]);
                 sums[1] = _mm256_fmadd_ps(value, high, sums[1]);
             }
