@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::fixtures::{assert_close, numbers};
+use crate::fixtures::{assert_close, cases, numbers};
 
 /// The definition, in double precision.
 fn expected(
@@ -88,7 +88,7 @@ fn nothing_that_is_no_number_spreads_to_other_rows_or_columns() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn any_size_is_the_definition(
