@@ -79,6 +79,17 @@ impl Options {
         name
     }
 
+    /// Where a record made with these options comes from.
+    fn origin<'a>(&self, date: &'a str, machine: &'a Machine) -> record::Origin<'a> {
+        record::Origin {
+            date,
+            machine,
+            command: format!("cargo xtask bench {}", self.typed()),
+            threads: self.threads(),
+            rounds: self.rounds.into(),
+        }
+    }
+
     /// The arguments as they were typed, without the path of Python.
     fn typed(&self) -> String {
         let mut typed = format!("--rounds {} --threads {}", self.rounds, self.threads());
@@ -149,13 +160,7 @@ pub(crate) fn run(workspace: &Workspace, features: &Features, options: &Options)
     left_out.extend(failure.as_ref().map(|error| format!("all cases from here on: {error:#}")));
     let text = record::text(
         &record::Head {
-            origin: record::Origin {
-                date: &date,
-                machine: &machine,
-                command: &format!("cargo xtask bench {}", options.typed()),
-                threads: options.threads(),
-                rounds: options.rounds.into(),
-            },
+            origin: options.origin(&date, &machine),
             ceiling: &ceiling,
             skipped: &left_out,
         },

@@ -17,7 +17,7 @@ pub(super) struct Origin<'a> {
     pub(super) date: &'a str,
     pub(super) machine: &'a Machine,
     /// What made the record.
-    pub(super) command: &'a str,
+    pub(super) command: String,
     pub(super) threads: usize,
     pub(super) rounds: usize,
 }

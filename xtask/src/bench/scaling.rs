@@ -136,13 +136,7 @@ pub(super) fn run(workspace: &Workspace, features: &Features, options: &Options)
     if options.trial {
         return Ok(());
     }
-    let origin = record::Origin {
-        date: &date,
-        machine: &machine,
-        command: &format!("cargo xtask bench {}", options.typed()),
-        threads: options.threads(),
-        rounds: options.rounds.into(),
-    };
+    let origin = options.origin(&date, &machine);
     record::create(workspace.root(), &name, &text::record(&origin, &scaling))?;
     text::update_page(workspace.root(), &scaling, &format!("[{date}](../{name})"))
 }

@@ -187,7 +187,7 @@ fn a_record_names_every_round_and_what_is_missing() {
         origin: record::Origin {
             date: "2026-01-31",
             machine: &machine,
-            command: "cargo xtask bench",
+            command: "cargo xtask bench".to_owned(),
             threads: 2,
             rounds: 3,
         },

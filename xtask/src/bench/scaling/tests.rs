@@ -180,7 +180,7 @@ fn a_record_has_every_round_and_every_tenth() {
     let origin = Origin {
         date: "2026-01-31",
         machine: &machine,
-        command: "cargo xtask bench --scaling",
+        command: "cargo xtask bench --scaling".to_owned(),
         threads: 2,
         rounds: 3,
     };
