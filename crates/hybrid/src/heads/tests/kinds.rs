@@ -309,7 +309,14 @@ fn texts_without_an_answer_and_texts_in_windows() {
     let (first, second) = (long("c g w l"), long("a e w l"));
     let queries = [asking(",", &first), asking("?", &first), asking(";", &second)];
     let together = json!(predictor.predict(0, &queries, 4096).unwrap());
-    assert_eq!((&together[0]["answer"], &together[0]["start"]), (&json!("c g"), &json!(62)));
+    // Where the answer begins is learnt on every machine; whether its second word belongs to it hangs on the
+    // rounding of the products, of which processors have several.
+    let answer = together[0]["answer"].as_str().unwrap();
+    assert!(["c", "c g"].contains(&answer), "{together}");
+    assert_eq!(
+        (&together[0]["start"], &together[0]["end"]),
+        (&json!(62), &json!(62 + answer.len()))
+    );
     assert_eq!((&together[1]["answer"], &together[1]["answerable"]), (&json!(""), &json!(false)));
     assert_eq!(together[2]["answer"], "w l");
     // In batches as alone.
