@@ -214,7 +214,7 @@ fn questions(count: usize, may_lack: bool, is_long: bool) -> Vec<Value> {
         let first = ["a e", "b f", "c g", "d h"][place % 4];
         let second = ["v k", "w l", "y m", "z n"][place / 3 % 4];
         let fill = |count: usize| ". ".repeat(if is_long { count } else { 1 });
-        let context = format!("{}ü {first} {second} {}", fill(place * 3 % 26), fill(14));
+        let context = format!("{}ü {first} {second} {}", fill(place * 5 % 31), fill(30));
         let question = [",", ";", "?"][place % if may_lack { 3 } else { 2 }];
         let answer = match question {
             "," => Some(first),
@@ -289,17 +289,18 @@ fn answers_within_texts() {
 #[test]
 fn texts_without_an_answer_and_texts_in_windows() {
     let bench = Bench::of_an_encoder();
-    let file = bench.rows("squad.jsonl", &questions(150, true, true));
+    // So many rows and steps that eight seeds of eight give these answers: fewer hang on how a machine's products round.
+    let file = bench.rows("squad.jsonl", &questions(600, true, true));
     let (predictor, _, after) = trained(
         &bench,
         &format!(
             "[[head]]\ntask = \"qa\"\nkind = \"span_or_none\"\nmax_answer = 4\noverlap = 6\n\
              data.train = {file:?}\ndata.validation = 30\n{}",
-            longer(600)
+            longer(900)
         ),
     );
-    assert!(after.get("eval/answer_f1/qa").unwrap() >= 0.85, "{after:?}");
-    assert!(after.get("eval/unanswered_exact/qa").unwrap() >= 0.85, "{after:?}");
+    assert!(after.get("eval/answer_f1/qa").unwrap() >= 0.9, "{after:?}");
+    assert!(after.get("eval/unanswered_exact/qa").unwrap() >= 0.9, "{after:?}");
     // The threshold of the best F1 is kept, by which the held-out rows have that F1.
     let best = after.get("eval/answer_f1_best/qa").unwrap();
     assert!(best >= after.get("eval/answer_f1/qa").unwrap(), "{after:?}");
@@ -309,14 +310,7 @@ fn texts_without_an_answer_and_texts_in_windows() {
     let (first, second) = (long("c g w l"), long("a e w l"));
     let queries = [asking(",", &first), asking("?", &first), asking(";", &second)];
     let together = json!(predictor.predict(0, &queries, 4096).unwrap());
-    // Where the answer begins is learnt on every machine; whether its second word belongs to it hangs on the
-    // rounding of the products, of which processors have several.
-    let answer = together[0]["answer"].as_str().unwrap();
-    assert!(["c", "c g"].contains(&answer), "{together}");
-    assert_eq!(
-        (&together[0]["start"], &together[0]["end"]),
-        (&json!(62), &json!(62 + answer.len()))
-    );
+    assert_eq!((&together[0]["answer"], &together[0]["start"]), (&json!("c g"), &json!(62)));
     assert_eq!((&together[1]["answer"], &together[1]["answerable"]), (&json!(""), &json!(false)));
     assert_eq!(together[2]["answer"], "w l");
     // In batches as alone.
