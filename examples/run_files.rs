@@ -4,7 +4,7 @@
 //! Run with `cargo run --release --example run_files`. Every `examples/*.toml` is read as it is. Then
 //! model and data are replaced by a tiny model and text of the program's own, phases and batches cut
 //! short, and the whole run is done, with its measurements before and after. Ends with a line a file, and
-//! fails where a run file does not keep its promise: `wikitext_sft` a lower perplexity, `imdb_sentiment`
+//! fails where a run file does not keep its promise: `wikitext_sft` a lower perplexity, `imdb_sentiment`, `lora`
 //! and both quickstarts SFT and PPO in turns with every measurement, `hybrid_curriculum` fewer SFT steps a
 //! cycle as the score rises, `composite` PPO alone on a score of six parts, `multi_task` steps of a head and
 //! PPO updates in turns, after which the head knows its labels better, `reward_model` a judge beside the score
@@ -86,7 +86,7 @@ fn promise(name: &str, outcome: &Outcome, kinds: &str) -> Result<String> {
     let mut found = format!("perplexity {before:.1} -> {after:.1}");
     match name {
         "wikitext_sft" => ensure!(!kinds.contains('p'), "a PPO update in an SFT run"),
-        "imdb_sentiment" | "quickstart" | "quickstart-tiny" => {
+        "imdb_sentiment" | "lora" | "quickstart" | "quickstart-tiny" => {
             ensure!(kinds.contains("sp") && kinds.contains("ps"), "no turns: {kinds}");
             let (before, after) = both("eval/score_mean")?;
             both("eval/distinct_2")?;

@@ -30,13 +30,16 @@ pub enum Side {
     /// The end goes, an EOS with it.
     #[default]
     Right,
+    /// What stands before the first token that counts loses its beginning, a BOS with it, down to one token;
+    /// what is still too long, its end.
+    Prompt,
 }
 
 impl Side {
     fn other(self) -> Self {
         match self {
-            Self::Left => Self::Right,
-            Self::Right => Self::Left,
+            Self::Left | Self::Prompt => Self::Right,
+            Self::Right => Self::Prompt,
         }
     }
 }
@@ -46,6 +49,7 @@ impl std::fmt::Display for Side {
         f.write_str(match self {
             Self::Left => "left",
             Self::Right => "right",
+            Self::Prompt => "prompt",
         })
     }
 }
@@ -68,7 +72,7 @@ pub struct EncodeOptions {
     /// The longest sequence, in tokens; absent means any length. At least 2.
     pub max_length: Option<usize>,
     /// Which end of a longer sequence is cut off.
-    pub truncation: Side,
+    pub truncation_side: Side,
     /// Whether a text or a completion gets an EOS at its end, unless it ends in one. Chat templates
     /// write their own.
     pub append_eos: bool,
@@ -82,7 +86,7 @@ impl Default for EncodeOptions {
     fn default() -> Self {
         Self {
             max_length: None,
-            truncation: Side::default(),
+            truncation_side: Side::default(),
             append_eos: true,
             chat_template: None,
             train_on: TrainOn::default(),
@@ -157,7 +161,7 @@ impl<'a> Encoder<'a> {
 
     /// Encodes what comes before the answer that a record has or wants: a prompt, a text, or a
     /// conversation up to its last answer and with the words that open the next one. `max_length`
-    /// cuts its beginning, whatever `truncation` says: a prompt's end is what is answered.
+    /// cuts its beginning, whatever `truncation_side` says: a prompt's end is what is answered.
     ///
     /// # Errors
     ///
@@ -314,17 +318,19 @@ impl<'a> Encoder<'a> {
         let Some(max_length) = self.options.max_length.filter(|max| *max < tokens) else {
             return Ok(encoded);
         };
-        let side = self.options.truncation;
-        match side {
-            Side::Left => {
-                encoded.ids.drain(..tokens - max_length);
-                encoded.loss_mask.drain(..tokens - max_length);
+        let (side, excess) = (self.options.truncation_side, tokens - max_length);
+        let from_start = match side {
+            Side::Left => excess,
+            Side::Right => 0,
+            Side::Prompt => {
+                let prompt = encoded.loss_mask.iter().take_while(|counts| !**counts).count();
+                excess.min(prompt.saturating_sub(1))
             }
-            Side::Right => {
-                encoded.ids.truncate(max_length);
-                encoded.loss_mask.truncate(max_length);
-            }
-        }
+        };
+        encoded.ids.drain(..from_start);
+        encoded.ids.truncate(max_length);
+        encoded.loss_mask.drain(..from_start);
+        encoded.loss_mask.truncate(max_length);
         if !encoded.is_trained() {
             return Err(EncodeError::TruncatedAway { tokens, max_length, side });
         }

@@ -131,8 +131,11 @@ pub fn demonstrations(
     tokenizer: &Tokenizer,
     config: &RunConfig,
 ) -> Result<Vec<Encoded>, HybridError> {
-    let options =
-        EncodeOptions { max_length: Some(config.train.max_length), ..EncodeOptions::default() };
+    let options = EncodeOptions {
+        max_length: Some(config.train.max_length),
+        truncation_side: config.train.truncation_side,
+        ..EncodeOptions::default()
+    };
     let encoder = Encoder::new(tokenizer, options)?;
     let is_shown = |record: &&Record| !matches!(record.kind, RecordKind::Prompt(_));
     let shown: Vec<&Record> = records.iter().filter(is_shown).collect();

@@ -120,6 +120,7 @@ fn step_flips() -> Vec<Flip> {
         alone("train.batch_size", json!(2)),
         alone("train.micro_batch", json!(1)),
         alone("train.max_length", json!(9)),
+        flip("train.truncation_side", json!({"train.max_length": 9}), json!("left")),
         alone("train.packing", json!(true)),
         // The same gradients, but for the order in which an embedding's rows are added up.
         alone("train.memory", json!("low")),

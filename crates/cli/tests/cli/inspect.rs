@@ -100,7 +100,7 @@ fn colour_comes_on_request_only() {
 #[test]
 fn an_example_whose_trained_tokens_are_cut_off_is_an_error() {
     let message = inspect(&conversation(), &["--max-length", "8"]).bad_input();
-    insta::assert_snapshot!(named(&message), @r#"error: line 1 of `rows.jsonl` cannot be used for training: all of its trained tokens were cut off when 42 tokens were cut to 8 on the right; raise `max_length`, set `truncation = "left"`, or filter long examples out"#);
+    insta::assert_snapshot!(named(&message), @r#"error: line 1 of `rows.jsonl` cannot be used for training: all of its trained tokens were cut off when 42 tokens were cut to 8 with `truncation_side = "right"`; raise `max_length`, set `truncation_side = "prompt"`, or filter long examples out"#);
 }
 
 #[test]

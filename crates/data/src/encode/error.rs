@@ -44,8 +44,9 @@ pub enum EncodeError {
     },
     /// Everything that counts was cut off.
     #[error(
-        "all of its trained tokens were cut off when {tokens} tokens were cut to {max_length} on the \
-         {side}; raise `max_length`, set `truncation = \"{other}\"`, or filter long examples out",
+        "all of its trained tokens were cut off when {tokens} tokens were cut to {max_length} \
+         with `truncation_side = \"{side}\"`; raise `max_length`, set `truncation_side = \"{other}\"`, or \
+         filter long examples out",
         other = side.other()
     )]
     TruncatedAway {
@@ -53,7 +54,7 @@ pub enum EncodeError {
         tokens: usize,
         /// The length after.
         max_length: usize,
-        /// The side that was cut.
+        /// What was cut.
         side: Side,
     },
     /// The rendering up to an assistant's message is not how the whole rendering begins.

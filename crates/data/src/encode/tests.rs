@@ -199,8 +199,8 @@ fn training_on_all_counts_everything() {
 #[test]
 fn a_long_example_is_cut_on_the_side_that_is_asked_for() {
     let tokenizer = tokenizer();
-    let cut = |max_length, truncation| {
-        let options = EncodeOptions { max_length: Some(max_length), truncation, ..options() };
+    let cut = |max_length, truncation_side| {
+        let options = EncodeOptions { max_length: Some(max_length), truncation_side, ..options() };
         let encoder = Encoder::new(&tokenizer, options).unwrap();
         encoder.prompt_completion("abc", "de").map(|encoded| by_mask(&tokenizer, &encoded))
     };
@@ -208,10 +208,26 @@ fn a_long_example_is_cut_on_the_side_that_is_asked_for() {
     assert_eq!(cut(5, Side::Right).unwrap(), strings("d", "<s>abc"));
     assert_eq!(cut(5, Side::Left).unwrap(), strings("de</s>", "bc"));
     assert_eq!(cut(2, Side::Left).unwrap(), strings("e</s>", ""));
-    insta::assert_snapshot!(cut(4, Side::Right).unwrap_err(), @r#"all of its trained tokens were cut off when 7 tokens were cut to 4 on the right; raise `max_length`, set `truncation = "left"`, or filter long examples out"#);
+    assert_eq!(cut(7, Side::Prompt).unwrap(), strings("de</s>", "<s>abc"));
+    assert_eq!(cut(5, Side::Prompt).unwrap(), strings("de</s>", "bc"));
+    assert_eq!(cut(4, Side::Prompt).unwrap(), strings("de</s>", "c"));
+    // A completion that is itself too long loses its end; one token is left to predict its first from.
+    assert_eq!(cut(3, Side::Prompt).unwrap(), strings("de", "c"));
+    insta::assert_snapshot!(cut(4, Side::Right).unwrap_err(), @r#"all of its trained tokens were cut off when 7 tokens were cut to 4 with `truncation_side = "right"`; raise `max_length`, set `truncation_side = "prompt"`, or filter long examples out"#);
     // One token is left, but nothing to predict it from.
     assert!(matches!(cut(1, Side::Left), Err(EncodeError::TruncatedAway { tokens: 7, .. })));
     assert!(matches!(cut(0, Side::Left), Err(EncodeError::TruncatedAway { .. })));
+    assert!(matches!(cut(1, Side::Prompt), Err(EncodeError::TruncatedAway { .. })));
+}
+
+#[test]
+fn a_text_has_no_prompt_to_cut() {
+    let tokenizer = tokenizer();
+    let cut = |truncation_side| {
+        let options = EncodeOptions { max_length: Some(4), truncation_side, ..options() };
+        Encoder::new(&tokenizer, options).unwrap().text("abcde").unwrap()
+    };
+    assert_eq!(cut(Side::Prompt), cut(Side::Right));
 }
 
 #[test]
@@ -302,8 +318,8 @@ fn the_tools_of_a_record_reach_its_template() {
 #[test]
 fn options_are_closed() {
     let options: EncodeOptions =
-        serde_json::from_str(r#"{"max_length": 8, "truncation": "left", "train_on": "all"}"#)
+        serde_json::from_str(r#"{"max_length": 8, "truncation_side": "left", "train_on": "all"}"#)
             .unwrap();
-    assert_eq!((options.max_length, options.truncation), (Some(8), Side::Left));
+    assert_eq!((options.max_length, options.truncation_side), (Some(8), Side::Left));
     assert!(serde_json::from_str::<EncodeOptions>(r#"{"max_lenght": 8}"#).is_err());
 }

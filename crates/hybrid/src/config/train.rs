@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use hybrid_data::encode::Side;
 use hybrid_model::decoder::Keeps;
 use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -21,6 +22,9 @@ pub struct TrainConfig {
     /// Most tokens of a training sequence, and of prompt and completion together in a rollout; what
     /// is longer is cut. At least 2.
     pub max_length: usize,
+    /// What a longer demonstration loses: `right`, its end; `left`, its beginning; or `prompt`, the beginning
+    /// of its prompt, so that the completion stays. A prompt of a rollout always loses its beginning.
+    pub truncation_side: Side,
     /// Put several demonstrations in one row, apart from each other, instead of padding each.
     pub packing: bool,
     /// What a training pass keeps for its backward pass: `normal`, all that it needs, or `low`, what
@@ -48,6 +52,7 @@ impl Default for TrainConfig {
             batch_size: 16,
             micro_batch: MicroBatch::Sequences(4),
             max_length: 512,
+            truncation_side: Side::Right,
             packing: false,
             memory: MemoryUse::Normal,
             on_non_finite: OnNonFinite::Abort,

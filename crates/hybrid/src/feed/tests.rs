@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use hybrid_data::encode::Side;
 use hybrid_data::error::RowLocation;
 use hybrid_data::template::Message;
 use hybrid_testing::models::byte_tokenizer;
@@ -59,6 +60,34 @@ fn demonstrations_are_those_of_one_record_after_the_other() {
     assert_eq!(expected.len() + left_out, shown);
     assert!(left_out > 100 && expected.len() > 1_000, "{left_out} of {shown}");
     assert_eq!(demonstrations(&records, &tokenizer, &config()).unwrap(), expected);
+}
+
+#[test]
+fn long_prompts_can_be_cut_in_place_of_their_completions() {
+    let (tokenizer, records) = (byte_tokenizer(), of_all_kinds(500));
+    let pairs: Vec<Record> =
+        records.into_iter().filter(|record| prompt_and_completion(record).is_some()).collect();
+    let mut config = config();
+    let ends = |example: &Encoded, completion: &str| {
+        let text = tokenizer.decode(&example.ids, true).unwrap();
+        text.ends_with(completion) && example.ids.len() <= 64
+    };
+    assert!(demonstrations(&pairs, &tokenizer, &config).unwrap().len() < pairs.len());
+    config.train.truncation_side = Side::Prompt;
+    let whole = demonstrations(&pairs, &tokenizer, &config).unwrap();
+    assert_eq!(whole.len(), pairs.len());
+    for (example, record) in whole.iter().zip(&pairs) {
+        let (_, completion) = prompt_and_completion(record).unwrap();
+        assert!(ends(example, completion), "{completion}: {example:?}");
+    }
+}
+
+/// What a record of that kind holds.
+fn prompt_and_completion(record: &Record) -> Option<(&str, &str)> {
+    match &record.kind {
+        RecordKind::PromptCompletion { prompt, completion } => Some((prompt, completion)),
+        _ => None,
+    }
 }
 
 #[test]

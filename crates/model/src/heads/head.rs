@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::HeadConfigError;
 use crate::classifier::HeadStyle;
-use crate::init::{STANDARD_DEVIATION, normal};
+use crate::init::{STANDARD_DEVIATION, normals};
 use crate::labels::Labels;
 use crate::pooling::Pooling;
 use crate::projection::Projection;
@@ -94,9 +94,7 @@ impl Head {
         let head = Self::blank(trunk, config, &device);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(place);
-        let mut matrix = |columns: usize| -> Vec<f32> {
-            (0..width * columns).map(|_| normal(&mut rng) * STANDARD_DEVIATION).collect()
-        };
+        let mut matrix = |columns: usize| normals(&mut rng, width * columns, STANDARD_DEVIATION);
         let mut own = HashMap::new();
         if head.dense.is_some() {
             own.insert("dense.weight".to_owned(), matrix(width));

@@ -24,6 +24,18 @@ fn config(model_type: &str) -> DecoderConfig {
 }
 
 #[test]
+fn all_threads_draw_what_one_draws() {
+    let (mut shared, mut alone) = (ChaCha8Rng::seed_from_u64(3), ChaCha8Rng::seed_from_u64(3));
+    // From the middle of a block of the generator; whole chunks, a part of one, none.
+    for size in [5, 3 * DRAWN, 2 * DRAWN + 7, DRAWN - 1, 1, 0] {
+        let drawn = normals(&mut shared, size, 0.02);
+        let expected: Vec<f32> = (0..size).map(|_| normal(&mut alone) * 0.02).collect();
+        assert!(drawn == expected, "{size}");
+    }
+    assert_eq!(shared, alone);
+}
+
+#[test]
 fn a_seed_fixes_the_weights() {
     let (config, device) = (config("gpt2"), Device::flex());
     let values = |seed| init(&config, seed, &device).values();
