@@ -46,14 +46,14 @@ enum Command {
     /// Runs every check, cheapest first, and stops at the first that fails
     #[command(after_help = "Example: cargo xtask ci")]
     Ci {
-        /// Also builds a GPU backend and runs the tests on it; `software` needs no GPU
+        /// Builds this backend for a graphics card and runs the tests on it, in place of a software device
         #[arg(
             long,
             value_name = "BACKEND",
             num_args = 0..=1,
             require_equals = true,
             default_missing_value = "vulkan",
-            value_parser = ["vulkan", "wgpu", "cuda", "software"]
+            value_parser = ["vulkan", "wgpu", "cuda"]
         )]
         gpu: Option<String>,
     },

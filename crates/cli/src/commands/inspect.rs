@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use hybrid_assets::Kind;
 use hybrid_data::config::{ColumnMap, DataConfig};
-use hybrid_data::encode::{EncodeOptions, Encoded, Encoder, TrainOn};
+use hybrid_data::encode::{EncodeOptions, Encoded, Encoder, Side, TrainOn};
 use hybrid_data::load::read_source;
 use hybrid_data::tokenizer::Tokenizer;
 use serde::Serialize;
@@ -33,6 +33,9 @@ pub(crate) struct InspectArgs {
     /// Longest example in tokens; longer ones are cut
     #[arg(long, value_name = "N")]
     max_length: Option<usize>,
+    /// What a longer example loses
+    #[arg(long, value_enum, default_value_t = Cut::Right, requires = "max_length")]
+    truncation_side: Cut,
     /// Which tokens count in the loss
     #[arg(long, value_enum, default_value_t = Trained::Completion)]
     train_on: Trained,
@@ -52,6 +55,16 @@ enum Trained {
     All,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Cut {
+    /// Its end
+    Right,
+    /// Its beginning
+    Left,
+    /// The beginning of its prompt
+    Prompt,
+}
+
 pub(crate) fn run(args: &InspectArgs, ui: &Ui) -> Result<()> {
     let config = DataConfig {
         template: args.template.clone(),
@@ -66,7 +79,17 @@ pub(crate) fn run(args: &InspectArgs, ui: &Ui) -> Result<()> {
         Trained::Completion => TrainOn::Completion,
         Trained::All => TrainOn::All,
     };
-    let options = EncodeOptions { max_length: args.max_length, train_on, ..Default::default() };
+    let truncation_side = match args.truncation_side {
+        Cut::Right => Side::Right,
+        Cut::Left => Side::Left,
+        Cut::Prompt => Side::Prompt,
+    };
+    let options = EncodeOptions {
+        max_length: args.max_length,
+        truncation_side,
+        train_on,
+        ..EncodeOptions::default()
+    };
     let encoder = Encoder::new(&tokenizer, options).map_err(exit::reason)?;
     let mut out = anstream::stdout().lock();
     for record in read_source(&source, &config)?.take(args.limit) {

@@ -89,6 +89,20 @@ fn a_limit_and_a_length_cut() {
 }
 
 #[test]
+fn what_a_long_example_loses_can_be_chosen() {
+    let row = "{\"prompt\": \"abcdef\", \"completion\": \"xy\"}";
+    let cut = |side| {
+        let more = ["--json", "--max-length", "5", "--truncation-side", side];
+        texts(&inspect(row, &more).json())
+    };
+    assert_eq!(cut("left"), ("efxy</s>".to_owned(), vec!["xy</s>".to_owned()]));
+    assert_eq!(cut("prompt"), cut("left"));
+    let alone = inspect(row, &["--truncation-side", "left"]);
+    assert_eq!(alone.code, 2);
+    assert!(alone.stderr.contains("--max-length"), "{alone:?}");
+}
+
+#[test]
 fn colour_comes_on_request_only() {
     let (_folder, path) = file("rows.jsonl", "{\"text\": \"abc\"}");
     let args = ["inspect", &path, "--model", model_name()];

@@ -1,12 +1,12 @@
 //! Attention: every way to say which keys a query sees, values and gradients.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use hybrid_kernels::attention::{
     AttentionInputs, PackedHeads, Rotation, Spans, Visible, attention, packed_attention,
 };
 
 use crate::devices::{SAME_WORK, same};
-use crate::numbers::{Numbers, leaf, line, named, tensor, with_gradients};
+use crate::numbers::{Numbers, leaf, line, named, tensor, values, with_gradients};
 
 /// Rows, query heads, key-value heads, queries, keys, size of a head.
 const SIZES: [usize; 6] = [2, 4, 2, 5, 9, 6];
@@ -86,8 +86,13 @@ fn packed(spans: Spans, rotary_dim: usize, [b, t]: [usize; 2], device: &Device) 
     let heads = PackedHeads { heads: 4, kv_heads: 2, head_dim: 6, scale: 0.4, softcap: None };
     let projected = leaf(1, b * t * 48, device);
     let rotation = (rotary_dim > 0).then(|| {
-        let angles = tensor::<4>(2, [1, 1, t, rotary_dim], device);
-        Rotation { cosine: angles.clone().cos(), sine: angles.sin() }
+        // Computed here, as those of a model are: a device's own sine need not be better than 2⁻¹¹.
+        let angles = values(2, t * rotary_dim);
+        let table = |of: fn(f32) -> f32| {
+            let table: Vec<f32> = angles.iter().map(|angle| of(*angle)).collect();
+            Tensor::from_data(TensorData::new(table, [1, 1, t, rotary_dim]), device)
+        };
+        Rotation { cosine: table(f32::cos), sine: table(f32::sin) }
     });
     let shaped = projected.clone().reshape([b, t, 48]);
     let visible = Visible::Spans(spans);
