@@ -38,7 +38,7 @@ pub(crate) struct Options {
     /// Rounds of ours and theirs in turn
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// Only cases whose name contains it
+    /// Only cases whose name contains it, or one of several with commas between
     #[arg(long, value_name = "SUBSTRING")]
     only: Option<String>,
     /// Threads of each process; all there are where nothing is said
@@ -199,7 +199,8 @@ pub(crate) fn trial(workspace: &Workspace, features: &Features) -> Result<()> {
 
 fn chosen<'a>(table: &'a [Case], only: Option<&str>) -> Result<Vec<&'a Case>> {
     let only = only.unwrap_or_default();
-    let chosen: Vec<&Case> = table.iter().filter(|case| case.name.contains(only)).collect();
+    let is_chosen = |case: &&Case| only.split(',').any(|part| case.name.contains(part));
+    let chosen: Vec<&Case> = table.iter().filter(is_chosen).collect();
     let known: Vec<&str> = table.iter().map(|case| case.name.as_str()).collect();
     ensure!(!chosen.is_empty(), "no case contains `{only}`; there are: {}", known.join(", "));
     Ok(chosen)

@@ -5,7 +5,7 @@ use super::machine::{Machine, described};
 use super::page::updated;
 use super::program::Measured;
 use super::summary::{Ceiling, PeerRuns, Summary, median};
-use super::{plot, record};
+use super::{chosen, plot, record};
 
 const TABLE: &str = r#"{
   "models": {},
@@ -67,6 +67,19 @@ fn the_committed_table_is_usable() {
         assert!(script.is_file(), "{} has no script", case.name);
         assert!(!case.peers.is_empty(), "{} has no peer", case.name);
     }
+}
+
+#[test]
+fn cases_are_chosen_by_a_part_of_their_name_or_several() {
+    let table = table();
+    let names = |only| -> Vec<String> {
+        let chosen = chosen(&table, only).unwrap();
+        chosen.into_iter().map(|case| case.name.clone()).collect()
+    };
+    assert_eq!(names(None), ["sft/tiny", "decode-b1/tiny"]);
+    assert_eq!(names(Some("decode")), ["decode-b1/tiny"]);
+    assert_eq!(names(Some("decode-b1,sft")), ["sft/tiny", "decode-b1/tiny"]);
+    assert!(chosen(&table, Some("b2")).unwrap_err().to_string().contains("sft/tiny"));
 }
 
 #[test]
