@@ -125,7 +125,6 @@ fn score(
     let wanted = LogprobOptions {
         temperature: options.temperature,
         entropy: options.entropy,
-        budget: options.keeps.logits_budget(),
         ..LogprobOptions::default()
     };
     let scored = match kept_sets(rows) {

@@ -2,7 +2,6 @@
 
 use burn::tensor::{Int, Tensor};
 use hybrid_model::Decoder;
-use hybrid_model::decoder::Keeps;
 use hybrid_model::ops::LogprobOptions;
 
 use crate::config::SftConfig;
@@ -27,12 +26,10 @@ pub(crate) fn terms(
     hidden: Tensor<2>,
     targets: Tensor<1, Int>,
     config: &SftConfig,
-    keeps: Keeps,
 ) -> Terms {
     let options = LogprobOptions {
         mean_logprob: config.label_smoothing > 0.0,
         log_z: config.z_loss_coef > 0.0,
-        budget: keeps.logits_budget(),
         ..LogprobOptions::default()
     };
     let scored = decoder.token_logprobs_with(hidden, targets, &options);

@@ -79,7 +79,7 @@ pub fn traced_loss(
         return Err(batch.nothing_counts());
     }
     let (hidden, targets, trace) = batch.predictions(decoder, keeps);
-    let terms = head::terms(decoder, hidden, targets, config, keeps);
+    let terms = head::terms(decoder, hidden, targets, config);
     let nll = -terms.logprobs.sum();
     let mut total = nll.clone();
     let (mut smooth, mut z) = (nll.zeros_like().detach(), nll.zeros_like().detach());

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use hybrid_model::config::DecoderConfig;
-use hybrid_model::decoder::Keeps;
+use hybrid_model::ops::LogprobOptions;
 use hybrid_ppo::config::{Critic, ReferenceConfig};
 use serde_json::Value;
 
@@ -73,7 +73,7 @@ pub fn estimate(run: &RunConfig, decoder: &DecoderConfig) -> MemoryEstimate {
     let activations = tokens
         .saturating_mul(activation_floats(decoder, run.train.memory))
         .saturating_mul(F32)
-        .saturating_add(logits(tokens, decoder, run.train.keeps()));
+        .saturating_add(logits(tokens, decoder));
     let cached = if has_ppo { run.rollout.rows().saturating_mul(length) } else { 0 };
     let kv_cache = count(cached).saturating_mul(cache_floats(decoder)).saturating_mul(F32);
     let total = [weights, gradients, optimizer, reference, activations.max(kv_cache)]
@@ -131,9 +131,9 @@ fn largest_part(decoder: &DecoderConfig) -> u64 {
 }
 
 /// Logits, in pieces no larger than the budget; their gradient takes their place.
-fn logits(tokens: u64, decoder: &DecoderConfig, keeps: Keeps) -> u64 {
+fn logits(tokens: u64, decoder: &DecoderConfig) -> u64 {
     let all = tokens.saturating_mul(count(decoder.vocab_size)).saturating_mul(F32);
-    all.min(count(keeps.logits_budget()))
+    all.min(count(LogprobOptions::default().budget))
 }
 
 /// Numbers that a token leaves behind in the cache.

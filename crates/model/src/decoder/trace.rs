@@ -16,7 +16,6 @@ use burn::tensor::{Gradients, Int, Tensor};
 
 use super::{Decoder, Patterns};
 use crate::input::TokenInput;
-use crate::ops::LogprobOptions;
 
 /// What a forward pass keeps for its backward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,17 +25,6 @@ pub enum Keeps {
     Everything,
     /// What each block read; the backward pass runs the blocks again.
     BlockInputs,
-}
-
-impl Keeps {
-    /// Bytes of logits that such a pass holds at once: 16 MiB where it keeps little.
-    #[must_use]
-    pub fn logits_budget(self) -> usize {
-        match self {
-            Self::Everything => LogprobOptions::default().budget,
-            Self::BlockInputs => 16 << 20,
-        }
-    }
 }
 
 /// The way back from hidden states to the parameters below them, where the graph of the loss does

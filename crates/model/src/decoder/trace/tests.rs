@@ -38,7 +38,7 @@ fn loss(decoder: &Decoder, values: &ValueHead, hidden: Tensor<3>) -> Tensor<1> {
     let places = int_tensor(&[0, 4, 5, 8, 13, 14], [6], &hidden.device());
     let targets = int_tensor(&[1, 2, 3, 1, 5, 0], [6], &hidden.device());
     let states: Tensor<2> = hidden.reshape([b * t, e]).select(0, places);
-    let options = LogprobOptions { entropy: true, ..Default::default() };
+    let options = crate::ops::LogprobOptions { entropy: true, ..Default::default() };
     let said = decoder.token_logprobs_with(states.clone(), targets, &options);
     let entropy = said.entropy.unwrap().sum();
     values.values(states).square().sum() - said.logprobs.mean() - entropy * 0.01
