@@ -36,10 +36,12 @@ pub enum Side {
 }
 
 impl Side {
+    /// What may leave something to train on where this left nothing.
     fn other(self) -> Self {
         match self {
-            Self::Left | Self::Prompt => Self::Right,
+            Self::Left => Self::Right,
             Self::Right => Self::Prompt,
+            Self::Prompt => Self::Left,
         }
     }
 }
